@@ -1,0 +1,31 @@
+#ifndef BATON_SERVICES_COMMON_TLS_H_
+#define BATON_SERVICES_COMMON_TLS_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "baton/v1/config.pb.h"
+#include "grpcpp/grpcpp.h"
+
+namespace baton {
+
+// Credentials that require and verify the peer's certificate, and that read
+// the three files again every `refresh_interval`: renewing a certificate needs
+// no restart. INVALID_ARGUMENT names the file that is missing, unreadable or
+// not PEM.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MutualTlsServer(
+    const v1::TlsConfig& config);
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClient(
+    const v1::TlsConfig& config);
+
+// A channel to `address` that reconnects by itself. The peer's certificate
+// must name `server_name` (DNS or IP); empty: the host part of `address`.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
+    absl::string_view address, absl::string_view server_name,
+    const v1::TlsConfig& config);
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_COMMON_TLS_H_

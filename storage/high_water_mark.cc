@@ -1,0 +1,1 @@
+#include "storage/high_water_mark.h"

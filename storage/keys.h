@@ -1,0 +1,53 @@
+#ifndef BATON_STORAGE_KEYS_H_
+#define BATON_STORAGE_KEYS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/store.h"
+
+// Every name on disk. Integers are big-endian, so that keys sort by them;
+// strings that are followed by something end in a zero byte. The table with
+// the values is in storage/README.md.
+namespace baton {
+
+// --- every database
+// "h" is kHeadKey (storage/store.h).
+inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
+
+// --- broker
+std::string MessageKey(uint64_t sequence);                      // m
+std::string IdempotencyKey(absl::string_view sender_key_hash);  // i
+std::string ConversationKey(uint64_t number);                   // c
+std::string QueueKey(absl::string_view queue);                  // r
+std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
+KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
+std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
+std::string DeadLetterKey(absl::string_view queue, uint64_t sequence);   // x
+KeyRange DeadLetters(absl::string_view queue);                           // x
+std::string LeavesKey(uint64_t first_index);                             // a
+KeyRange AllLeaves();                                                    // a
+std::string TileKey(int level, uint64_t index);                          // t
+
+// The sequence at the end of a QueueEntryKey, DeadLetterKey or MessageKey.
+absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);
+
+// --- agency services
+std::string OutboxKey(uint64_t outbox_id);                    // o
+KeyRange OutboxEntries(uint64_t from_outbox_id);              // o
+std::string OutboxThreadKey(absl::string_view thread_hash);   // T
+std::string RequestKey(absl::string_view request_hash);       // R
+std::string WaitKey(absl::string_view reference_hash);        // w
+KeyRange Waits();                                             // w
+std::string InboxKey(uint64_t number);                        // n
+KeyRange InboxEntries(uint64_t from_number);                  // n
+std::string InboxSeenKey(absl::string_view message_id);       // s
+std::string IntakeKey(absl::string_view matter_id);           // k
+KeyRange IntakeMatters();                                     // k
+std::string ConsumerKey(absl::string_view consumer);          // u
+
+}  // namespace baton
+
+#endif  // BATON_STORAGE_KEYS_H_

@@ -1,0 +1,1 @@
+#include "storage/model_store.h"
