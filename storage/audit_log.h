@@ -2,6 +2,7 @@
 #define BATON_STORAGE_AUDIT_LOG_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,11 @@ namespace baton {
 //
 // On disk (storage/keys.h):
 //   a/<first index>     the leaves of one commit, each length-prefixed
-//   t/<level>/<index>   a full tile: 256 hashes of 2^(8*level) leaves each, as
-//                       C2SP tlog-tiles; partial tiles are never written, they
-//                       are made anew from leaves and the tiles below
+//   t/<level>/<index>   a tile: up to 256 hashes of 2^(8*level) leaves each, as
+//                       C2SP tlog-tiles. Level 0 is written when full; the
+//                       levels above each time they grow, at most once in 256
+//                       leaves, so that a proof reads one tile per level and at
+//                       most 255 leaves
 //
 // Not thread-safe: owned by the committing thread. A failed commit leaves it
 // ahead of the disk: the process must stop.
@@ -55,21 +58,24 @@ class AuditLog {
   void AppendHash(size_t level, const Hash& hash);
 
   CompactRange range_;
-  std::vector<std::vector<Hash>> edge_;  // Per level, the hashes of the
-                                         // partial tile; fewer than 256.
-  std::vector<std::string> pending_;     // Leaves since the last Flush.
-  std::vector<std::pair<std::string, std::string>> full_tiles_;
+  std::vector<std::vector<Hash>> edge_;       // Per level, the hashes of the
+                                              // partial tile; fewer than 256.
+  std::vector<std::string> pending_;          // Leaves since the last Flush.
+  std::map<std::string, std::string> tiles_;  // Likewise, by key.
 };
 
 // The reading side: pure functions of one snapshot.
 
 // At most `limit` leaves from `start` on, exact bytes. Fewer at the end.
+// DATA_LOSS when a record is damaged or missing in between.
 absl::StatusOr<std::vector<std::string>> ReadLeaves(const Reader& reader,
                                                     uint64_t start,
                                                     size_t limit);
 
 // Roots of complete subtrees among the first `size` leaves, from tiles and
-// leaves. `reader` must outlive the hasher.
+// leaves. `reader` must outlive the hasher. The hasher gives DATA_LOSS when a
+// tile or record is damaged or missing, OUT_OF_RANGE for a subtree that `size`
+// leaves do not fill.
 SubtreeHasher StoredSubtrees(const Reader& reader, uint64_t size);
 
 }  // namespace baton

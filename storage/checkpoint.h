@@ -46,7 +46,8 @@ class CheckpointSigner {
   std::string public_key_;             // 32 bytes.
 };
 
-// The checkpoint in `note`, when a signature by `verifier_key` holds.
+// The checkpoint in `note`, when a signature by `verifier_key` holds. Other
+// signatures and extension lines are not looked at.
 // INVALID_ARGUMENT: not a note or not a key; DATA_LOSS: no such signature, a
 // false one, or another origin.
 absl::StatusOr<Checkpoint> OpenCheckpoint(absl::string_view note,

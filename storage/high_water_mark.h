@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,11 +17,13 @@ namespace baton {
 // No recovery mode of RocksDB notices a deleted write-ahead log; a database
 // behind this mark has lost commits that somebody was told of.
 //
-// Two slots of one sector each are written in turn, each with a checksum, so
-// a torn write leaves the other one. Not thread-safe.
+// Two slots of one page each are written in turn, each with a checksum, so
+// a torn write leaves the other one. The file appears under its name whole and
+// synced: a short one was damaged. Not thread-safe.
 class HighWaterMark {
  public:
-  // Opens or creates `path`. DATA_LOSS when both slots are damaged.
+  // Opens or creates `path`. DATA_LOSS when the file is short or both slots
+  // are damaged.
   static absl::StatusOr<HighWaterMark> Open(rocksdb::FileSystem* file_system,
                                             const std::string& path);
 
@@ -35,7 +38,8 @@ class HighWaterMark {
 
  private:
   HighWaterMark(std::unique_ptr<rocksdb::FSRandomRWFile> file,
-                std::optional<v1::HeadRecord> mark, int next_slot);
+                std::optional<v1::HeadRecord> mark, int next_slot)
+      : file_(std::move(file)), mark_(std::move(mark)), next_slot_(next_slot) {}
 
   std::unique_ptr<rocksdb::FSRandomRWFile> file_;
   std::optional<v1::HeadRecord> mark_;

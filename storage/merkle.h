@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,9 +15,9 @@
 // Pure functions; the verifying side needs nothing else of Baton.
 namespace baton {
 
-Hash LeafHash(absl::string_view leaf);                       // H(0x00 || leaf)
+Hash LeafHash(absl::string_view leaf);               // H(0x00 || leaf)
 Hash NodeHash(const Hash& left, const Hash& right);  // H(0x01 || l || r)
-Hash EmptyRoot();                                           // H("")
+Hash EmptyRoot();                                    // H("")
 
 // The roots of the complete subtrees that make up a tree, largest first: all
 // that is needed to append and to know the root.
@@ -57,8 +58,9 @@ absl::StatusOr<std::vector<Hash>> InclusionProof(uint64_t index, uint64_t size,
                                                  const SubtreeHasher& hasher);
 
 // RFC 6962 2.1.2. INVALID_ARGUMENT unless 1 <= first <= second.
-absl::StatusOr<std::vector<Hash>> ConsistencyProof(
-    uint64_t first, uint64_t second, const SubtreeHasher& hasher);
+absl::StatusOr<std::vector<Hash>> ConsistencyProof(uint64_t first,
+                                                   uint64_t second,
+                                                   const SubtreeHasher& hasher);
 
 // OK when `proof` shows that `leaf_hash` is leaf `index` of the tree of `size`
 // leaves with `root`; DATA_LOSS otherwise.
@@ -67,7 +69,8 @@ absl::Status VerifyInclusion(uint64_t index, uint64_t size,
                              const std::vector<Hash>& proof, const Hash& root);
 
 // OK when `proof` shows that the tree (first, first_root) is a prefix of
-// (second, second_root); DATA_LOSS otherwise.
+// (second, second_root); DATA_LOSS otherwise. The empty tree is a prefix of
+// every tree, by an empty proof.
 absl::Status VerifyConsistency(uint64_t first, uint64_t second,
                                const Hash& first_root, const Hash& second_root,
                                const std::vector<Hash>& proof);

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 
@@ -15,6 +14,9 @@ namespace baton {
 // The contract of Store in its simplest form, in memory: what every other
 // store is compared with. Can be told to answer kUnknown, with or without
 // having applied the batch, as a replicated store may.
+//
+// A commit copies the whole map when a snapshot of the last one is alive, and
+// changes it in place otherwise.
 //
 // Thread-safe.
 class ModelStore final : public Store {
@@ -26,26 +28,34 @@ class ModelStore final : public Store {
       : limits_(limits) {}
 
   absl::StatusOr<std::optional<std::string>> Get(
-      absl::string_view key) const override;
-  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range,
-                                             size_t limit,
-                                             ScanOrder order) const override;
+      absl::string_view key) const override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::vector<KeyValue>> Scan(
+      const KeyRange& range, size_t limit,
+      ScanOrder order = ScanOrder::kAscending) const override
+      ABSL_LOCKS_EXCLUDED(mu_);
   CommitResult Commit(const Batch& batch,
-                      absl::string_view expected_head) override;
-  std::unique_ptr<Reader> Snapshot() const override;
+                      absl::string_view expected_head) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  std::unique_ptr<Reader> Snapshot() const override ABSL_LOCKS_EXCLUDED(mu_);
   Limits limits() const override { return limits_; }
 
-  // What the next Commit answers; reset by it.
-  void FailNextCommit(Fault fault);
+  // Makes the next Commit answer kUnknown.
+  void FailNextCommit(Fault fault) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  using Map = std::map<std::string, std::string, std::less<>>;
-  std::shared_ptr<const Map> map() const;
+  using Map = std::map<std::string, std::string>;
+  class SnapshotReader;
+
+  CommitResult CommitLocked(const Batch& batch, absl::string_view expected_head)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Apply(const Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits limits_;
+
   mutable Mutex mu_;
-  std::shared_ptr<const Map> map_ ABSL_GUARDED_BY(mu_) =
-      std::make_shared<Map>();
+  // Shared with the snapshots made since the last commit; changed in place
+  // only when there are none.
+  std::shared_ptr<Map> map_ ABSL_GUARDED_BY(mu_) = std::make_shared<Map>();
   Fault next_fault_ ABSL_GUARDED_BY(mu_) = Fault::kNone;
 };
 

@@ -1,1 +1,515 @@
 #include "storage/rocksdb_store.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/file_checksum.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/snapshot.h"
+#include "rocksdb/table.h"
+#include "rocksdb/wal_filter.h"
+#include "rocksdb/write_batch.h"
+#include "storage/keys.h"
+#include "storage/status.h"
+
+namespace baton {
+namespace {
+
+constexpr Store::Limits kLimits = {.max_operations = 100'000,
+                                   .max_bytes = 64 << 20};
+constexpr char kMarkName[] = "HIGH_WATER_MARK";
+constexpr char kRestore[] =
+    "keep a copy of the directory, then restore the newest backup into an "
+    "empty one";
+
+rocksdb::Slice AsSlice(absl::string_view text) {
+  return rocksdb::Slice(text.data(), text.size());
+}
+
+// An I/O error may pass; every other failure of RocksDB means that the bytes
+// are not those that were written.
+absl::Status FromRocksDb(const rocksdb::Status& status,
+                         absl::string_view action) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = absl::StrCat(action, ": ", status.ToString());
+  if (status.IsIOError() && !status.IsPathNotFound()) {
+    return absl::UnavailableError(text);
+  }
+  return absl::DataLossError(text);
+}
+
+// ---------------------------------------------------------------- reading
+
+absl::StatusOr<std::optional<std::string>> GetFrom(
+    rocksdb::DB* db, const rocksdb::ReadOptions& options,
+    absl::string_view key) {
+  std::string value;
+  const rocksdb::Status status =
+      db->Get(options, db->DefaultColumnFamily(), AsSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  RETURN_IF_ERROR(FromRocksDb(status, "cannot read from the database"));
+  return value;
+}
+
+absl::StatusOr<std::vector<KeyValue>> ScanFrom(rocksdb::DB* db,
+                                               rocksdb::ReadOptions options,
+                                               const KeyRange& range,
+                                               size_t limit, ScanOrder order) {
+  std::vector<KeyValue> found;
+  if (!range.end.empty() && range.begin >= range.end) return found;
+  const rocksdb::Slice begin(range.begin);
+  const rocksdb::Slice end(range.end);
+  options.iterate_lower_bound = &begin;
+  if (!range.end.empty()) options.iterate_upper_bound = &end;
+  const bool ascending = order == ScanOrder::kAscending;
+  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options));
+  ascending ? it->SeekToFirst() : it->SeekToLast();
+  for (; it->Valid() && found.size() < limit;
+       ascending ? it->Next() : it->Prev()) {
+    found.push_back({it->key().ToString(), it->value().ToString()});
+  }
+  RETURN_IF_ERROR(FromRocksDb(it->status(), "cannot scan the database"));
+  return found;
+}
+
+class SnapshotReader final : public Reader {
+ public:
+  explicit SnapshotReader(rocksdb::DB* db) : db_(db), snapshot_(db) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(
+      absl::string_view key) const override {
+    return GetFrom(db_, options(), key);
+  }
+
+  absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range,
+                                             size_t limit,
+                                             ScanOrder order) const override {
+    return ScanFrom(db_, options(), range, limit, order);
+  }
+
+ private:
+  rocksdb::ReadOptions options() const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_.snapshot();
+    return options;
+  }
+
+  rocksdb::DB* const db_;
+  mutable rocksdb::ManagedSnapshot snapshot_;  // Its getter is not const.
+};
+
+// ---------------------------------------------------------------- opening
+
+// Takes the head out of a batch of the write-ahead log.
+class HeadFinder final : public rocksdb::WriteBatch::Handler {
+ public:
+  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key,
+                        const rocksdb::Slice& value) override {
+    if (key == kHeadKey) {
+      found_ = head_.ParseFromArray(value.data(), value.size());
+    }
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override {
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&,
+                                const rocksdb::Slice&) override {
+    return rocksdb::Status::OK();
+  }
+
+  bool found() const { return found_; }
+  uint64_t commit() const { return head_.commit(); }
+
+ private:
+  bool found_ = false;
+  v1::HeadRecord head_;
+};
+
+// Hides the write-ahead log, so that only the tables are seen, and notes which
+// commits it holds. Refuses a hole between two of them.
+class LogInspector final : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "LogInspector"; }
+
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&,
+                                     const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch*, bool*) override {
+    HeadFinder finder;
+    if (!batch.Iterate(&finder).ok()) {
+      return WalProcessingOption::kCorruptedRecord;
+    }
+    if (!finder.found()) return WalProcessingOption::kIgnoreCurrentRecord;
+    if (first_ == 0) first_ = finder.commit();
+    const bool follows = last_ == 0 || finder.commit() == last_ + 1;
+    last_ = finder.commit();
+    return follows ? WalProcessingOption::kIgnoreCurrentRecord
+                   : WalProcessingOption::kCorruptedRecord;
+  }
+
+  // 0 when the log holds no commit.
+  uint64_t first() const { return first_; }
+
+ private:
+  uint64_t first_ = 0;
+  uint64_t last_ = 0;
+};
+
+rocksdb::BlockBasedTableOptions TableOptions(
+    const RocksDbStore::Options& options) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  table.cache_index_and_filter_blocks = true;  // Bounds the memory.
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // Most look-ups of an idempotency key find nothing.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  return table;
+}
+
+rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
+  rocksdb::Options db;
+  db.write_buffer_size = options.write_buffer_bytes;
+  db.max_background_jobs = 2;
+  db.max_open_files = 1000;
+  db.info_log_level = rocksdb::WARN_LEVEL;
+  db.keep_log_file_num = 2;
+  db.max_log_file_size = 1 << 20;
+
+  // Only the last record of the log may be torn: anything else damaged is
+  // refused. (The default mode drops every record behind the damage.)
+  db.wal_recovery_mode =
+      rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  db.track_and_verify_wals_in_manifest = true;
+  db.recycle_log_file_num = 0;
+  db.wal_compression = rocksdb::kNoCompression;
+  db.paranoid_checks = true;
+  db.force_consistency_checks = true;
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  db.max_bgerror_resume_count = 0;  // Fail stop.
+
+  db.table_factory.reset(
+      rocksdb::NewBlockBasedTableFactory(TableOptions(options)));
+  return db;
+}
+
+// Creates `directory` when it is missing, its name durable.
+absl::Status CreateDirectory(rocksdb::FileSystem* file_system,
+                             const std::string& directory) {
+  const rocksdb::IOOptions options;
+  if (file_system->FileExists(directory, options, nullptr).ok()) {
+    return absl::OkStatus();
+  }
+  const size_t slash = directory.rfind('/');
+  const std::string parent =
+      slash == std::string::npos ? "." : directory.substr(0, slash + 1);
+  std::unique_ptr<rocksdb::FSDirectory> handle;
+  rocksdb::IOStatus status =
+      file_system->CreateDirIfMissing(directory, options, nullptr);
+  if (status.ok()) {
+    status = file_system->NewDirectory(parent, options, &handle, nullptr);
+  }
+  if (status.ok()) status = handle->Fsync(options, nullptr);
+  return FromRocksDb(status, absl::StrCat("cannot create ", directory));
+}
+
+absl::Status Damaged(const std::string& directory, absl::string_view how) {
+  return absl::DataLossError(absl::StrCat(
+      "database ", directory, " is damaged: ", how, "; ", kRestore));
+}
+
+// Whether `directory` holds a database. DATA_LOSS when it holds parts of one:
+// RocksDB would make a new database there and remove them.
+absl::StatusOr<bool> HoldsDatabase(rocksdb::FileSystem* file_system,
+                                   const std::string& directory) {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(
+      FromRocksDb(file_system->GetChildren(directory, rocksdb::IOOptions(),
+                                           &names, nullptr),
+                  absl::StrCat("cannot list ", directory)));
+  std::string part;
+  for (const std::string& name : names) {
+    if (name == "CURRENT") return true;
+    if (name == kMarkName || absl::EndsWith(name, ".sst") ||
+        absl::EndsWith(name, ".log")) {
+      part = name;
+    }
+  }
+  if (part.empty()) return false;
+  return Damaged(directory,
+                 absl::StrCat("there is ", part, " but no file CURRENT"));
+}
+
+// RocksDB tells a held lock from other I/O errors only by its text.
+bool IsLocked(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return status.IsIOError() && (absl::StrContains(text, "While lock file") ||
+                                absl::StrContains(text, "lock hold by"));
+}
+
+absl::Status OpenError(const std::string& directory,
+                       const rocksdb::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  if (IsLocked(status)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("database ", directory,
+                     " is locked: another process uses it; stop that one "
+                     "first (",
+                     status.ToString(), ")"));
+  }
+  const absl::Status error =
+      FromRocksDb(status, absl::StrCat("cannot open database ", directory));
+  return absl::IsDataLoss(error) ? Damaged(directory, status.ToString())
+                                 : error;
+}
+
+absl::StatusOr<uint64_t> CommitInTables(rocksdb::DB* db) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   GetFrom(db, rocksdb::ReadOptions(), kHeadKey));
+  v1::HeadRecord head;
+  if (!head.ParseFromString(bytes.value_or(""))) {
+    return absl::DataLossError("the head is not a record");
+  }
+  return head.commit();
+}
+
+// Looks for damage that RocksDB passes over, and changes nothing on disk. What
+// looks like the torn end of a log or of the manifest is skipped silently, in
+// the middle too: the newest commits are then there, some before them are not,
+// and the head does not show it. So the commits in the log must follow one
+// another, and the first must follow those in the tables.
+absl::Status Inspect(const RocksDbStore::Options& options,
+                     rocksdb::Options db_options) {
+  LogInspector log;  // Outlives the database.
+  db_options.wal_filter = &log;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(db_options, options.directory, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  if (status.ok() && options.verify_tables) {
+    status = db->VerifyFileChecksums(rocksdb::ReadOptions());
+  }
+  RETURN_IF_ERROR(OpenError(options.directory, status));
+  ASSIGN_OR_RETURN(const uint64_t in_tables, CommitInTables(db.get()));
+  if (log.first() <= in_tables + 1) return absl::OkStatus();
+  return Damaged(options.directory,
+                 absl::StrCat("its tables end at commit ", in_tables,
+                              ", its log begins at commit ", log.first()));
+}
+
+// RocksDB's own lock, held while this object lives.
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const RocksDbStore::Options& options)
+      : file_system_(options.file_system.get()),
+        status_(file_system_->LockFile(options.directory + "/LOCK", {}, &lock_,
+                                       nullptr)) {}
+  ~DirectoryLock() {
+    if (status_.ok()) file_system_->UnlockFile(lock_, {}, nullptr);
+  }
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+  const rocksdb::Status& status() const { return status_; }
+
+ private:
+  rocksdb::FileSystem* const file_system_;
+  rocksdb::FileLock* lock_ = nullptr;
+  const rocksdb::Status status_;
+};
+
+// Whether there is a database; an error when there is a damaged one.
+absl::StatusOr<bool> FindUndamaged(const RocksDbStore::Options& options,
+                                   const rocksdb::Options& db_options) {
+  RETURN_IF_ERROR(
+      CreateDirectory(options.file_system.get(), options.directory));
+  const DirectoryLock lock(options);
+  RETURN_IF_ERROR(OpenError(options.directory, lock.status()));
+  ASSIGN_OR_RETURN(const bool exists,
+                   HoldsDatabase(options.file_system.get(), options.directory));
+  if (exists) RETURN_IF_ERROR(Inspect(options, db_options));
+  return exists;
+}
+
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(
+    const RocksDbStore::Options& options, rocksdb::Env* env) {
+  rocksdb::Options db_options = DatabaseOptions(options);
+  db_options.env = env;
+  ASSIGN_OR_RETURN(const bool exists, FindUndamaged(options, db_options));
+  db_options.create_if_missing = !exists;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, options.directory, &db);
+  RETURN_IF_ERROR(OpenError(options.directory, status));
+  return std::unique_ptr<rocksdb::DB>(db);
+}
+
+absl::Status CheckRecord(const std::string& directory,
+                         const v1::DatabaseRecord& found,
+                         const v1::DatabaseRecord& wanted) {
+  if (found.format_version() > wanted.format_version()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "database ", directory, " has format ", found.format_version(),
+        ", this program knows formats up to ", wanted.format_version(),
+        ": start the newer program, or restore a backup made by this one"));
+  }
+  if (found.owner() != wanted.owner()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "database ", directory, " belongs to service ", found.owner(),
+        ", this is ", wanted.owner(), ": correct the configured directory"));
+  }
+  if (found.environment() != wanted.environment()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("database ", directory, " is of environment ",
+                     v1::Environment_Name(found.environment()), ", this is ",
+                     v1::Environment_Name(wanted.environment()),
+                     ": correct the configured directory or environment"));
+  }
+  return absl::OkStatus();
+}
+
+// ---------------------------------------------------------------- writing
+
+rocksdb::WriteOptions DurableWrite() {
+  rocksdb::WriteOptions write_options;
+  write_options.sync = true;
+  return write_options;
+}
+
+// Ranges and writes do not overlap, so their order means nothing.
+rocksdb::Status Translate(const Batch& batch, rocksdb::WriteBatch* writes) {
+  rocksdb::Status status;
+  for (const Batch::Range& range : batch.ranges()) {
+    if (status.ok()) status = writes->DeleteRange(range.begin, range.end);
+  }
+  for (const Batch::Write& write : batch.writes()) {
+    if (!status.ok()) break;
+    status = write.value.has_value() ? writes->Put(write.key, *write.value)
+                                     : writes->Delete(write.key);
+  }
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
+    Options options) {
+  std::unique_ptr<rocksdb::Env> env =
+      rocksdb::NewCompositeEnv(options.file_system);
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db,
+                   OpenDatabase(options, env.get()));
+  std::unique_ptr<RocksDbStore> store(
+      new RocksDbStore(std::move(options), std::move(env), std::move(db)));
+  RETURN_IF_ERROR(store->LoadHead());
+  RETURN_IF_ERROR(store->CheckDatabaseRecord());
+  RETURN_IF_ERROR(store->CheckMark());
+  return store;
+}
+
+RocksDbStore::RocksDbStore(Options options, std::unique_ptr<rocksdb::Env> env,
+                           std::unique_ptr<rocksdb::DB> db)
+    : options_(std::move(options)), env_(std::move(env)), db_(std::move(db)) {}
+
+RocksDbStore::~RocksDbStore() = default;
+
+absl::Status RocksDbStore::LoadHead() {
+  ASSIGN_OR_RETURN(std::optional<std::string> bytes, Get(kHeadKey));
+  v1::HeadRecord head;
+  if (bytes.has_value() && !head.ParseFromString(*bytes)) {
+    return Damaged(options_.directory, "the head is not a record");
+  }
+  head_ = std::move(bytes).value_or("");
+  commit_ = head.commit();
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::CheckDatabaseRecord() {
+  ASSIGN_OR_RETURN(std::optional<std::string> bytes, Get(kDatabaseKey));
+  if (!bytes.has_value() && head_.empty()) {
+    return FromRocksDb(
+        db_->Put(DurableWrite(), kDatabaseKey,
+                 options_.database.SerializeAsString()),
+        absl::StrCat("cannot write to database ", options_.directory));
+  }
+  v1::DatabaseRecord found;
+  if (!bytes.has_value() || !found.ParseFromString(*bytes)) {
+    return Damaged(options_.directory, "it does not say what it is");
+  }
+  return CheckRecord(options_.directory, found, options_.database);
+}
+
+absl::Status RocksDbStore::CheckMark() {
+  const std::string path = absl::StrCat(options_.directory, "/", kMarkName);
+  ASSIGN_OR_RETURN(mark_,
+                   HighWaterMark::Open(options_.file_system.get(), path));
+  v1::HeadRecord head;
+  head.ParseFromString(head_);
+  const v1::HeadRecord told = mark_->mark().value_or(v1::HeadRecord());
+  if (head.commit() > told.commit()) {
+    RETURN_IF_ERROR(mark_->Advance(head));
+    return mark_->Sync();
+  }
+  if (head.SerializeAsString() == told.SerializeAsString()) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(
+      "database ", options_.directory, " is at commit ", head.commit(),
+      ", but commit ", told.commit(), " was acknowledged, and is not in it; ",
+      kRestore, "; or, if the lost messages are accepted as lost, move ", path,
+      " away and start again"));
+}
+
+absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(
+    absl::string_view key) const {
+  return GetFrom(db_.get(), rocksdb::ReadOptions(), key);
+}
+
+absl::StatusOr<std::vector<KeyValue>> RocksDbStore::Scan(
+    const KeyRange& range, size_t limit, ScanOrder order) const {
+  return ScanFrom(db_.get(), rocksdb::ReadOptions(), range, limit, order);
+}
+
+std::unique_ptr<Reader> RocksDbStore::Snapshot() const {
+  return std::make_unique<SnapshotReader>(db_.get());
+}
+
+Store::Limits RocksDbStore::limits() const { return kLimits; }
+
+CommitResult RocksDbStore::Commit(const Batch& batch,
+                                  absl::string_view expected_head) {
+  if (!failed_.ok()) return {CommitOutcome::kUnknown, failed_};
+  absl::StatusOr<std::string> next = HeadOf(batch, kLimits);
+  if (!next.ok()) return {CommitOutcome::kFenced, next.status()};
+  if (*next == head_) return {CommitOutcome::kCommitted, absl::OkStatus()};
+  if (head_ != expected_head) return Fenced();
+  v1::HeadRecord head;
+  if (!head.ParseFromString(*next) || head.commit() != commit_ + 1) {
+    return {CommitOutcome::kFenced,
+            absl::InvalidArgumentError(absl::StrCat(
+                "the new head is not that of commit ", commit_ + 1))};
+  }
+  failed_ = Write(batch, head);
+  if (!failed_.ok()) return {CommitOutcome::kUnknown, failed_};
+  head_ = *std::move(next);
+  commit_ = head.commit();
+  return {CommitOutcome::kCommitted, absl::OkStatus()};
+}
+
+absl::Status RocksDbStore::Write(const Batch& batch,
+                                 const v1::HeadRecord& head) {
+  rocksdb::WriteBatch writes(batch.bytes() + 16 * batch.operations());
+  rocksdb::Status status = Translate(batch, &writes);
+  if (status.ok()) status = db_->Write(DurableWrite(), &writes);
+  if (!status.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot write commit ", head.commit(), " to database ",
+                     options_.directory, ": ", status.ToString(),
+                     "; start again from the disk"));
+  }
+  return mark_->Advance(head);
+}
+
+absl::Status RocksDbStore::SyncHighWaterMark() { return mark_->Sync(); }
+
+}  // namespace baton

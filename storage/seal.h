@@ -13,9 +13,9 @@ namespace baton {
 // or sender do not open.
 struct PartContext {
   absl::string_view message_id;
-  absl::string_view part;    // Matter id; "" common; "actor".
-  absl::string_view view;    // "" is the whole part.
-  absl::string_view sender;  // "<class>/<code>".
+  absl::string_view part = "";  // Matter id; "" common; "actor".
+  absl::string_view view = "";  // "" is the whole part.
+  absl::string_view sender;     // "<class>/<code>".
   int version = 1;
 };
 

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "storage/batch.h"
 
@@ -85,7 +86,36 @@ class Store : public Reader {
   virtual std::unique_ptr<Reader> Snapshot() const = 0;
 
   virtual Limits limits() const = 0;
+
+ protected:
+  // The head that `batch` puts, or INVALID_ARGUMENT when it puts none or is
+  // larger than `limits`.
+  static absl::StatusOr<std::string> HeadOf(const Batch& batch, Limits limits);
+  // The answer when the stored head is neither the expected nor the new one.
+  static CommitResult Fenced();
 };
+
+inline absl::StatusOr<std::string> Store::HeadOf(const Batch& batch,
+                                                 Limits limits) {
+  if (batch.operations() > limits.max_operations ||
+      batch.bytes() > limits.max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch of ", batch.operations(), " operations and ", batch.bytes(),
+        " bytes; the store takes ", limits.max_operations, " and ",
+        limits.max_bytes, ": commit it in parts"));
+  }
+  const Batch::Write* head = batch.Find(kHeadKey);
+  if (head == nullptr || head->value.value_or("").empty()) {
+    return absl::InvalidArgumentError("batch does not put the head");
+  }
+  return *head->value;
+}
+
+inline CommitResult Store::Fenced() {
+  return {CommitOutcome::kFenced,
+          absl::AbortedError("another writer has moved the head of the store: "
+                             "only one process may write it")};
+}
 
 }  // namespace baton
 

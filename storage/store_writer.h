@@ -28,7 +28,9 @@ class StoreWriter {
   // one more than head()'s. An unknown outcome is tried again with the
   // identical batch, at most kMaxAttempts times. An error means that the
   // content of the disk is unknown or belongs to another writer: the process
-  // must stop and start again from the disk.
+  // must stop and start again from the disk; every later Commit answers it
+  // again. (A later batch could carry the head of the unknown one and be taken
+  // for it.)
   absl::Status Commit(Batch batch, v1::HeadRecord next);
 
   static constexpr int kMaxAttempts = 5;
@@ -42,6 +44,7 @@ class StoreWriter {
   Store* store_;
   v1::HeadRecord head_;
   std::string head_bytes_;  // As stored: what the next commit compares.
+  absl::Status failed_;     // First failed commit.
 };
 
 }  // namespace baton

@@ -41,12 +41,11 @@ class Vault {
   // Opens or creates the vault in `directory`. `file_system` and `random` must
   // outlive it. `key_encryption_key` has 32 bytes. `next_slot` is one more
   // than the highest slot any record names. FAILED_PRECONDITION when the key
-  // is not the one the vault was made with; DATA_LOSS when a file is damaged
-  // or missing.
+  // is not the one the vault was made with, or the vault is a newer release's;
+  // DATA_LOSS when a file is damaged or missing.
   static absl::StatusOr<std::unique_ptr<Vault>> Open(
       rocksdb::FileSystem* file_system, std::string directory,
-      std::string key_encryption_key, uint64_t next_slot,
-      RandomSource* random);
+      std::string key_encryption_key, uint64_t next_slot, RandomSource* random);
 
   // A fresh slot, already on disk. Slots start at 1; 0 means "none". Makes
   // (and syncs) a new segment when the last one is used up. An error means
@@ -57,7 +56,8 @@ class Vault {
   absl::StatusOr<std::string> Key(uint64_t slot) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Destroys the key of `slot`: when this returns OK no copy of it is left on
-  // this disk that can be opened. Erasing twice is OK.
+  // this disk that can be opened. Erasing twice is OK. NOT_FOUND when the slot
+  // was never made. Another error means the disk failed: stop.
   absl::Status Erase(uint64_t slot) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -67,12 +67,25 @@ class Vault {
   };
 
   Vault(rocksdb::FileSystem* file_system, std::string directory,
-        std::string key_encryption_key, RandomSource* random);
-  absl::Status LoadRing();
+        std::string key_encryption_key, uint64_t next_slot,
+        RandomSource* random);
+
+  // Makes the directory and the ring when the vault is new.
+  absl::Status CreateIfMissing();
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Segment> LoadSegment(size_t index, uint64_t generation,
+                                      absl::string_view segment_key) const;
+  absl::Status RemoveUnnamedFiles() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status AddSegment() ABSL_LOCKS_EXCLUDED(mu_);
-  // Writes `segment` and then its ring sector: the moment it counts.
+  // Writes `segment` under a new key and then its ring sector: the moment it
+  // counts. After a failure what is on disk is unknown; refuses from then on.
   absl::Status WriteSegment(size_t index, const Segment& segment);
-  std::string SegmentPath(size_t index, uint64_t generation) const;
+  absl::Status WriteSegmentFiles(size_t index, const Segment& segment);
+  // The key of `slot`; empty when there is none.
+  absl::string_view KeyOf(uint64_t slot) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t segment_count() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::string Path(absl::string_view name) const;
 
   rocksdb::FileSystem* const file_system_;
   const std::string directory_;
@@ -82,7 +95,9 @@ class Vault {
   mutable Mutex mu_;
   std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);
 
-  uint64_t next_slot_ = 1;  // Owned by the allocating thread.
+  // Owned by the thread that allocates and erases.
+  uint64_t next_slot_;
+  absl::Status failure_;
 };
 
 }  // namespace baton

@@ -1,0 +1,152 @@
+#include "storage/keys.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace baton {
+namespace {
+
+constexpr uint64_t kLast = ~uint64_t{0};
+
+// Numbers whose big-endian bytes carry over, in order.
+const uint64_t kNumbers[] = {0,     1,          255,       256,  65535,
+                             65536, 0xffffffff, kLast / 2, kLast};
+
+// Queue names of which some begin with others.
+const char* const kQueues[] = {"a",  "a/b", "a/bc", "ab",     "a-b",
+                               "a.", "a0",  "b",    "council"};
+
+bool Holds(const KeyRange& range, const std::string& key) {
+  return range.begin <= key && (range.end.empty() || key < range.end);
+}
+
+template <typename MakeKey>
+void ExpectOrdered(const MakeKey& key) {
+  for (size_t i = 1; i < std::size(kNumbers); ++i) {
+    EXPECT_LT(key(kNumbers[i - 1]), key(kNumbers[i])) << kNumbers[i];
+  }
+}
+
+TEST(KeysTest, NumberedKeysSortByNumber) {
+  ExpectOrdered(MessageKey);
+  ExpectOrdered(ConversationKey);
+  ExpectOrdered(LeavesKey);
+  ExpectOrdered(OutboxKey);
+  ExpectOrdered(InboxKey);
+  ExpectOrdered([](uint64_t n) { return QueueEntryKey("council", n); });
+  ExpectOrdered([](uint64_t n) { return DeadLetterKey("council", n); });
+  ExpectOrdered([](uint64_t n) { return DeliveryKey(n, "council"); });
+  ExpectOrdered([](uint64_t n) { return TileKey(0, n); });
+}
+
+TEST(KeysTest, TilesSortByLevelFirst) {
+  EXPECT_LT(TileKey(0, kLast), TileKey(1, 0));
+  EXPECT_LT(TileKey(1, kLast), TileKey(7, 0));
+}
+
+TEST(KeysTest, QueueEntriesHoldThoseOfTheirQueueFromASequenceOn) {
+  for (const char* queue : kQueues) {
+    const KeyRange range = QueueEntries(queue, 256);
+    for (const uint64_t sequence : kNumbers) {
+      EXPECT_EQ(Holds(range, QueueEntryKey(queue, sequence)), sequence >= 256);
+    }
+  }
+}
+
+TEST(KeysTest, DeadLettersHoldAllOfTheirQueue) {
+  for (const char* queue : kQueues) {
+    for (const uint64_t sequence : kNumbers) {
+      EXPECT_TRUE(Holds(DeadLetters(queue), DeadLetterKey(queue, sequence)));
+    }
+  }
+}
+
+TEST(KeysTest, RangesOfQueuesWhoseNamesBeginAlikeDoNotOverlap) {
+  for (const std::string queue : kQueues) {
+    for (const std::string other : kQueues) {
+      if (queue == other) continue;
+      for (const uint64_t sequence : kNumbers) {
+        EXPECT_FALSE(
+            Holds(QueueEntries(queue, 0), QueueEntryKey(other, sequence)))
+            << queue << " " << other;
+        EXPECT_FALSE(Holds(DeadLetters(queue), DeadLetterKey(other, sequence)))
+            << queue << " " << other;
+      }
+    }
+  }
+}
+
+// One key of every kind: no range takes another kind's, no two are equal.
+TEST(KeysTest, KindsDoNotMix) {
+  const std::vector<std::string> keys = {kHeadKey,
+                                         kDatabaseKey,
+                                         MessageKey(kLast),
+                                         IdempotencyKey(""),
+                                         ConversationKey(0),
+                                         QueueKey("q"),
+                                         QueueEntryKey("q", 1),
+                                         DeliveryKey(1, "q"),
+                                         DeadLetterKey("q", 1),
+                                         LeavesKey(0),
+                                         TileKey(0, 0),
+                                         OutboxKey(kLast),
+                                         OutboxThreadKey("t"),
+                                         RequestKey("r"),
+                                         WaitKey("\xff"),
+                                         InboxKey(kLast),
+                                         InboxSeenKey("m"),
+                                         IntakeKey("\xff"),
+                                         ConsumerKey("c")};
+  const std::vector<std::pair<char, KeyRange>> ranges = {
+      {'a', AllLeaves()},      {'q', QueueEntries("q", 0)},
+      {'x', DeadLetters("q")}, {'o', OutboxEntries(0)},
+      {'w', Waits()},          {'n', InboxEntries(0)},
+      {'k', IntakeMatters()}};
+  for (const auto& [kind, range] : ranges) {
+    EXPECT_LT(range.begin, range.end);
+    for (const std::string& key : keys) {
+      EXPECT_EQ(Holds(range, key), key[0] == kind) << kind << " " << key;
+    }
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) EXPECT_NE(keys[i], keys[j]);
+  }
+}
+
+TEST(KeysTest, RangesFromANumberBeginThere) {
+  EXPECT_EQ(OutboxEntries(256).begin, OutboxKey(256));
+  EXPECT_EQ(InboxEntries(256).begin, InboxKey(256));
+  EXPECT_TRUE(Holds(OutboxEntries(kLast), OutboxKey(kLast)));
+  EXPECT_TRUE(Holds(AllLeaves(), LeavesKey(kLast)));
+}
+
+TEST(KeysTest, SequenceOfIsTheNumberAtTheEnd) {
+  for (const uint64_t number : kNumbers) {
+    EXPECT_EQ(*SequenceOf(MessageKey(number)), number);
+    EXPECT_EQ(*SequenceOf(LeavesKey(number)), number);
+    EXPECT_EQ(*SequenceOf(QueueEntryKey("council", number)), number);
+    EXPECT_EQ(*SequenceOf(DeadLetterKey("council", number)), number);
+  }
+}
+
+TEST(KeysTest, AKeyTooShortForASequenceIsRefused) {
+  EXPECT_EQ(SequenceOf("").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(SequenceOf("1234567").status().code(), absl::StatusCode::kDataLoss);
+}
+
+// What is on disk must be found by every release.
+TEST(KeysTest, NamesOnDiskAreFixed) {
+  const std::string one("\0\0\0\0\0\0\0\x01", 8);
+  const std::string zero(1, '\0');
+  EXPECT_EQ(MessageKey(1), absl::StrCat("m/", one));
+  EXPECT_EQ(QueueEntryKey("q", 1), absl::StrCat("q/q", zero, one));
+  EXPECT_EQ(DeliveryKey(1, "q"), absl::StrCat("d/", one, "q"));
+  EXPECT_EQ(TileKey(2, 1), absl::StrCat("t/\x02", one));
+  EXPECT_EQ(QueueKey("q"), "r/q");
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,293 @@
+#include "services/broker/broker.h"
+
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/broker/access.h"
+#include "services/broker/audit_service.h"
+#include "services/broker/broker_service.h"
+#include "services/broker/directory.h"
+#include "services/broker/doorway.h"
+#include "services/broker/exchange.h"
+#include "services/broker/sealed_records.h"
+#include "services/broker/sequencer.h"
+#include "services/broker/tracking_service.h"
+#include "services/broker/watch_hub.h"
+#include "services/common/executor.h"
+#include "services/common/faults.h"
+#include "services/common/ids.h"
+#include "services/common/log.h"
+#include "services/common/proto_time.h"
+#include "services/common/rpc_identity.h"
+#include "services/common/rpc_server.h"
+#include "services/common/stream_registry.h"
+#include "services/common/ticker.h"
+#include "storage/checkpoint.h"
+#include "storage/format.h"
+#include "storage/rocksdb_store.h"
+#include "storage/status.h"
+#include "storage/vault.h"
+
+namespace baton {
+namespace {
+
+constexpr int kReaderThreads = 2;
+constexpr size_t kMaxPendingReads = 1024;
+constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
+constexpr absl::Duration kStopGrace = absl::Seconds(5);
+constexpr int64_t kDefaultMinFreeDiskBytes = int64_t{1} << 30;
+constexpr size_t kKeyBytes = 32;
+
+int OrDefault(int value, int otherwise) {
+  return value > 0 ? value : otherwise;
+}
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
+    const v1::BrokerConfig& config, const Clock& clock,
+    std::shared_ptr<rocksdb::FileSystem> file_system) {
+  std::error_code error;
+  std::filesystem::create_directories(config.data_directory(), error);
+  RocksDbStore::Options options;
+  options.directory = config.data_directory() + "/db";
+  options.database.set_format_version(kFormatVersion);
+  options.database.set_owner("broker");
+  options.database.set_environment(config.environment());
+  *options.database.mutable_create_time() = ToProto(clock.Now().wall);
+  options.file_system = std::move(file_system);
+  return RocksDbStore::Open(std::move(options));
+}
+
+absl::StatusOr<uint64_t> NextKeySlot(const Store& store) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes, store.Get(kHeadKey));
+  v1::HeadRecord head;
+  if (bytes.has_value() && !head.ParseFromString(*bytes)) {
+    return absl::DataLossError("the head record is damaged");
+  }
+  return head.last_key_slot() + 1;
+}
+
+PublishLimits LimitsOf(const v1::BrokerConfig& config) {
+  PublishLimits limits;
+  limits.max_payload_bytes =
+      OrDefault(config.limits().max_payload_bytes(), 256 << 10);
+  limits.max_recipients = OrDefault(config.limits().max_recipients(), 32);
+  limits.max_matters =
+      OrDefault(config.limits().max_conversation_matters(), 15);
+  limits.environment = config.environment();
+  return limits;
+}
+
+}  // namespace
+
+// In order of construction; destroyed in reverse.
+struct Broker::Parts {
+  // --- What is known.
+  v1::BrokerConfig config;
+  std::unique_ptr<Directory> directory;
+  std::unique_ptr<Access> access;
+  std::unique_ptr<CheckpointSigner> signer;
+  std::unique_ptr<CertificateIdentity> identities;
+  // --- The disk.
+  std::unique_ptr<RocksDbStore> store;
+  std::unique_ptr<Vault> vault;
+  // --- The state and its one writer.
+  std::unique_ptr<Exchange> exchange;
+  std::unique_ptr<Sequencer> sequencer;
+  // --- Around it.
+  std::unique_ptr<StreamRegistry> streams;
+  WatchHub watchers;
+  std::unique_ptr<Executor> readers;
+  std::unique_ptr<Doorway> doorway;
+  // --- The front doors.
+  std::unique_ptr<BrokerServiceImpl> broker_service;
+  std::unique_ptr<TrackingServiceImpl> tracking_service;
+  std::unique_ptr<AuditServiceImpl> audit_service;
+  std::unique_ptr<RpcServer> server;
+  std::unique_ptr<Ticker> heartbeat;
+  // --- Threads.
+  absl::Status run_status;  // Of the commit thread; read after joining it.
+  std::thread commit_thread;
+  std::thread finisher_thread;
+
+  void Deliver(StepResult::Delivery delivery);
+  absl::Status EachSecond();
+};
+
+// Opens what a step handed over and passes it on. A message that cannot be
+// read stays leased and comes again; the log says which.
+void Broker::Parts::Deliver(StepResult::Delivery delivery) {
+  std::vector<v1::ReceivedMessage> messages;
+  messages.reserve(delivery.messages.size());
+  for (const Handover& handover : delivery.messages) {
+    v1::ReceivedMessage received;
+    if (handover.message != nullptr) {
+      *received.mutable_message() = *handover.message;
+    } else {
+      absl::StatusOr<v1::MessageRecord> record =
+          ReadMessageRecord(*store, handover.leased.sequence);
+      absl::StatusOr<v1::Message> message =
+          record.ok() ? OpenMessage(*record, *vault)
+                      : absl::StatusOr<v1::Message>(record.status());
+      if (!message.ok()) {
+        Log(Severity::kError, "message cannot be read",
+            {{"message_id", MessageId(handover.leased.sequence)},
+             {"error", message.status().message()}});
+        continue;
+      }
+      *received.mutable_message() = *std::move(message);
+    }
+    received.set_ack_id(
+        FormatAckId({handover.leased.sequence, handover.leased.attempt}));
+    received.set_delivery_attempt(handover.leased.attempt);
+    *received.mutable_lease_expire_time() =
+        ToProto(handover.leased.expire_time);
+    messages.push_back(std::move(received));
+  }
+  delivery.sink->Deliver(std::move(messages));
+}
+
+// Keeps the high-water mark fresh, and room on the disk for acknowledgements.
+absl::Status Broker::Parts::EachSecond() {
+  RETURN_IF_ERROR(store->SyncHighWaterMark());
+  std::error_code error;
+  const auto space = std::filesystem::space(config.data_directory(), error);
+  const int64_t least = config.limits().min_free_disk_bytes() > 0
+                            ? config.limits().min_free_disk_bytes()
+                            : kDefaultMinFreeDiskBytes;
+  const bool low = !error && static_cast<int64_t>(space.available) < least;
+  sequencer->RefusePublish(
+      low ? LimitReached("min_free_disk_bytes",
+                         "the exchange's disk is low; new messages wait",
+                         absl::Seconds(30))
+          : absl::OkStatus());
+  return absl::OkStatus();
+}
+
+Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
+    const v1::BrokerConfig& config, const Clock* clock, RandomSource* random,
+    std::shared_ptr<rocksdb::FileSystem> file_system) {
+  auto parts = std::make_unique<Parts>();
+  parts->config = config;
+
+  Faults faults;
+  ASSIGN_OR_RETURN(Directory directory, Directory::Create(config, &faults));
+  parts->directory = std::make_unique<Directory>(std::move(directory));
+  v1::AccessPolicy policy;
+  TextConfig access_text;
+  RETURN_IF_ERROR(access_text.Read(config.access_file(), &policy));
+  parts->access =
+      std::make_unique<Access>(Access::Create(std::move(policy), &faults));
+  RETURN_IF_ERROR(faults.ToStatus());
+  ASSIGN_OR_RETURN(const std::string checkpoint_key,
+                   ReadFile(config.checkpoint_key_file()));
+  ASSIGN_OR_RETURN(
+      CheckpointSigner signer,
+      CheckpointSigner::Create(config.checkpoint_origin(), checkpoint_key));
+  parts->signer = std::make_unique<CheckpointSigner>(std::move(signer));
+  parts->identities =
+      std::make_unique<CertificateIdentity>(config.trust_domain());
+  ASSIGN_OR_RETURN(const std::string vault_key,
+                   ReadKeyFile(config.vault_key_file(), kKeyBytes));
+
+  ASSIGN_OR_RETURN(parts->store, OpenStore(config, *clock, file_system));
+  ASSIGN_OR_RETURN(const uint64_t next_slot, NextKeySlot(*parts->store));
+  ASSIGN_OR_RETURN(parts->vault, Vault::Open(file_system.get(),
+                                             config.data_directory() + "/vault",
+                                             vault_key, next_slot, random));
+
+  ASSIGN_OR_RETURN(
+      parts->exchange,
+      Exchange::Open(parts->store.get(), parts->vault.get(), random,
+                     parts->directory.get(), parts->access.get(),
+                     Hkdf(vault_key, "idempotency"), config.limits()));
+  Parts* const p = parts.get();
+  Sequencer::Options options;
+  options.max_pending = OrDefault(config.limits().max_pending_commands(), 4096);
+  options.each_second = [p] { return p->EachSecond(); };
+  options.deliver = [p](StepResult::Delivery delivery) {
+    p->Deliver(std::move(delivery));
+  };
+  options.changed = [p](const v1::Conversation& conversation) {
+    p->watchers.Tell(conversation);
+  };
+  parts->sequencer = std::make_unique<Sequencer>(parts->exchange.get(), clock,
+                                                 std::move(options));
+
+  parts->streams = std::make_unique<StreamRegistry>(
+      OrDefault(config.limits().max_streams(), 1024),
+      OrDefault(config.limits().max_streams_per_agency(), 64));
+  parts->readers = std::make_unique<Executor>(kReaderThreads, kMaxPendingReads);
+  parts->doorway = std::make_unique<Doorway>(
+      parts->identities.get(), parts->sequencer.get(), parts->readers.get());
+
+  parts->broker_service = std::make_unique<BrokerServiceImpl>(
+      DeliveryStreamParts{.doorway = p->doorway.get(),
+                          .access = p->access.get(),
+                          .directory = p->directory.get(),
+                          .sequencer = p->sequencer.get(),
+                          .streams = p->streams.get(),
+                          .clock = clock},
+      LimitsOf(config));
+  parts->tracking_service = std::make_unique<TrackingServiceImpl>(
+      TrackingServiceImpl::Parts{.doorway = p->doorway.get(),
+                                 .sequencer = p->sequencer.get(),
+                                 .streams = p->streams.get(),
+                                 .watchers = &p->watchers,
+                                 .store = p->store.get(),
+                                 .vault = p->vault.get(),
+                                 .clock = clock});
+  parts->audit_service = std::make_unique<AuditServiceImpl>(
+      AuditServiceImpl::Parts{.doorway = p->doorway.get(),
+                              .access = p->access.get(),
+                              .store = p->store.get(),
+                              .signer = p->signer.get()});
+
+  parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
+  parts->commit_thread = std::thread([p] {
+    p->run_status = p->sequencer->Run();
+    if (!p->run_status.ok()) {
+      Log(Severity::kError, "the commit thread stopped",
+          {{"error", p->run_status.message()}});
+    }
+  });
+  std::unique_ptr<Broker> broker(new Broker(std::move(parts)));
+  ASSIGN_OR_RETURN(
+      p->server, RpcServer::Start(
+                     config.listen_address(), config.tls(), config.port_file(),
+                     {p->broker_service.get(), p->tracking_service.get(),
+                      p->audit_service.get()}));
+  p->heartbeat = std::make_unique<Ticker>(kHeartbeatInterval,
+                                          [p] { p->streams->Heartbeat(); });
+  Log(Severity::kInfo, "baton-broker serves",
+      {{"port", p->server->port()},
+       {"queues", static_cast<int64_t>(p->directory->Queues().size())}});
+  return broker;
+}
+
+Broker::~Broker() {
+  Stop();
+  if (parts_->commit_thread.joinable()) parts_->commit_thread.join();
+  if (parts_->finisher_thread.joinable()) parts_->finisher_thread.join();
+}
+
+int Broker::port() const { return parts_->server->port(); }
+
+absl::Status Broker::Wait() {
+  if (parts_->commit_thread.joinable()) parts_->commit_thread.join();
+  return parts_->run_status;
+}
+
+void Broker::Stop() {
+  parts_->streams->EndAll(
+      absl::UnavailableError("the exchange is stopping; connect again"));
+  // Calls that wait for their commit are answered while the threads run on.
+  if (parts_->server != nullptr) parts_->server->Stop(kStopGrace);
+  parts_->heartbeat.reset();
+  parts_->sequencer->Stop();
+}
+
+}  // namespace baton

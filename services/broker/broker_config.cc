@@ -1,0 +1,79 @@
+#include <sys/stat.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "services/broker/access.h"
+#include "services/broker/broker.h"
+#include "services/broker/directory.h"
+#include "services/common/config_checks.h"
+#include "services/common/faults.h"
+#include "storage/status.h"
+
+namespace baton {
+namespace {
+
+void CheckLimits(const v1::BrokerLimits& limits, Faults* faults) {
+  const auto in_range = [&](int64_t value, int64_t most,
+                            absl::string_view field) {
+    if (value < 0 || value > most) {
+      faults->Add(absl::StrCat("limits.", field),
+                  absl::StrCat("must be 0 (the default) to ", most));
+    }
+  };
+  in_range(limits.max_pending_commands(), 1 << 20, "max_pending_commands");
+  in_range(limits.max_payload_bytes(), 256 << 10, "max_payload_bytes");
+  in_range(limits.max_recipients(), 32, "max_recipients");
+  in_range(limits.max_conversation_messages(), 1 << 20,
+           "max_conversation_messages");
+  in_range(limits.max_conversation_matters(), 15, "max_conversation_matters");
+  in_range(limits.max_streams(), 1 << 16, "max_streams");
+  in_range(limits.max_streams_per_agency(), 1 << 16, "max_streams_per_agency");
+  in_range(limits.queue_window(), 1 << 20, "queue_window");
+  in_range(limits.min_free_disk_bytes(), int64_t{1} << 50,
+           "min_free_disk_bytes");
+}
+
+}  // namespace
+
+absl::StatusOr<v1::BrokerConfig> ReadBrokerConfig(const std::string& file) {
+  v1::BrokerConfig config;
+  TextConfig text;
+  RETURN_IF_ERROR(text.Read(file, &config));
+
+  Faults faults;
+  RequireText(config.listen_address(), "listen_address", &faults);
+  RequireText(config.trust_domain(), "trust_domain", &faults);
+  RequireText(config.data_directory(), "data_directory", &faults);
+  RequireText(config.vault_key_file(), "vault_key_file", &faults);
+  RequireText(config.checkpoint_key_file(), "checkpoint_key_file", &faults);
+  RequireText(config.checkpoint_origin(), "checkpoint_origin", &faults);
+  RequireText(config.access_file(), "access_file", &faults);
+  CheckTls(config.tls(), "tls", &faults);
+  CheckEnvironment(config.environment(), "environment", &faults);
+  CheckLimits(config.limits(), &faults);
+  (void)Directory::Create(config, &faults);
+  Faults placed = faults.Mapped(
+      [&text](absl::string_view path) { return text.Where(path); });
+
+  if (!config.access_file().empty()) {
+    v1::AccessPolicy policy;
+    TextConfig access_text;
+    if (const absl::Status read =
+            access_text.Read(config.access_file(), &policy);
+        !read.ok()) {
+      placed.AddAll(read);
+    } else {
+      Faults access_faults;
+      Access::Create(policy, &access_faults);
+      placed.AddAll(access_faults
+                        .Mapped([&access_text](absl::string_view path) {
+                          return access_text.Where(path);
+                        })
+                        .ToStatus());
+    }
+  }
+  RETURN_IF_ERROR(placed.ToStatus());
+  return config;
+}
+
+}  // namespace baton

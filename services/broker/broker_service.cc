@@ -1,0 +1,323 @@
+#include "services/broker/broker_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "grpcpp/alarm.h"
+#include "services/common/checks.h"
+#include "services/common/faults.h"
+#include "services/common/proto_time.h"
+#include "services/common/rpc_status.h"
+
+namespace baton {
+namespace {
+
+constexpr absl::Duration kMaxPullWait = absl::Seconds(60);
+constexpr absl::Duration kMaxRetryDelay = absl::Hours(24);
+constexpr size_t kMaxReasonBytes = 256;
+
+template <typename Request>
+std::vector<std::string> AckIds(const Request& request, Faults* faults) {
+  if (request.ack_ids().empty() ||
+      request.ack_ids_size() > PullLimits::kMaxAckIds) {
+    faults->Add("ack_ids", "1 to 1024");
+  }
+  return {request.ack_ids().begin(), request.ack_ids().end()};
+}
+
+void CheckReason(const std::string& reason, Faults* faults) {
+  if (reason.empty() || reason.size() > kMaxReasonBytes || !IsUtf8(reason)) {
+    faults->Add("reason", "1 to 256 bytes");
+  }
+  if (LooksLikeNhsNumber(reason)) {
+    faults->Add("reason", "looks like an NHS number; keep it out of reasons");
+  }
+}
+
+void CheckAckDeadline(absl::Duration deadline, Faults* faults) {
+  if (deadline < PullLimits::kMinAckDeadline ||
+      deadline > PullLimits::kMaxAckDeadline) {
+    faults->Add("ack_deadline", "must be 10 s to 600 s");
+  }
+}
+
+// One answer for many ids: OK, or FAILED_PRECONDITION that lists each failure.
+absl::Status Combine(const std::vector<std::string>& ids,
+                     const SettleResult& result) {
+  google::rpc::PreconditionFailure failures;
+  const absl::Status* first = nullptr;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const absl::Status& status = result.statuses[i];
+    if (status.ok()) continue;
+    if (first == nullptr) first = &status;
+    auto* violation = failures.add_violations();
+    violation->set_type("LEASE_ENDED");
+    violation->set_subject(ids[i]);
+    violation->set_description(std::string(status.message()));
+  }
+  if (first == nullptr) return absl::OkStatus();
+  absl::Status combined = absl::FailedPreconditionError(
+      absl::StrCat(failures.violations_size(), " of ", ids.size(),
+                   " leases were not held, the others are settled; first: ",
+                   first->message()));
+  combined.SetPayload("type.googleapis.com/google.rpc.PreconditionFailure",
+                      absl::Cord(failures.SerializeAsString()));
+  return combined;
+}
+
+// A single Pull that is waiting: answered by its first delivery, or by its
+// alarm with nothing.
+class PendingPull final : public DeliverySink,
+                          public std::enable_shared_from_this<PendingPull> {
+ public:
+  PendingPull(grpc::ServerUnaryReactor* reactor, v1::PullResponse* response,
+              Sequencer* sequencer, std::string queue, uint64_t consumer_id)
+      : reactor_(reactor),
+        response_(response),
+        sequencer_(sequencer),
+        queue_(std::move(queue)),
+        consumer_id_(consumer_id) {}
+
+  // The alarm keeps this object alive until it has rung or was cancelled.
+  void AnswerWithin(absl::Duration wait) {
+    alarm_.Set(
+        std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait),
+        [self = shared_from_this()](bool) { self->GiveUp(); });
+  }
+
+  void Fail(const absl::Status& status) {
+    if (!Claim()) return;
+    alarm_.Cancel();
+    reactor_->Finish(ToGrpc(status));
+  }
+
+  void Deliver(std::vector<v1::ReceivedMessage> messages) override {
+    if (!Claim()) return;  // Given up: the leases expire and come again.
+    for (v1::ReceivedMessage& message : messages) {
+      *response_->add_received_messages() = std::move(message);
+    }
+    alarm_.Cancel();
+    reactor_->Finish(grpc::Status::OK);
+  }
+
+ private:
+  bool Claim() { return !answered_.exchange(true); }
+
+  void GiveUp() {
+    if (!Claim()) return;
+    (void)sequencer_->Submit(
+        UnsubscribeCommand{.queue = queue_, .consumer_id = consumer_id_});
+    reactor_->Finish(grpc::Status::OK);
+  }
+
+  grpc::ServerUnaryReactor* const reactor_;
+  v1::PullResponse* const response_;
+  Sequencer* const sequencer_;
+  const std::string queue_;
+  const uint64_t consumer_id_;
+  grpc::Alarm alarm_;
+  std::atomic<bool> answered_{false};
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
+    grpc::CallbackServerContext* context, const v1::PublishRequest* request,
+    v1::PublishResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto finish = [reactor](grpc::Status status) {
+    reactor->Finish(std::move(status));
+  };
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "Publish", finish);
+    return reactor;
+  }
+  PublishCommand command{
+      .sender = *caller, .request = *request, .done = nullptr};
+  Faults faults;
+  CheckPublish(limits_, parts_.clock->Now().wall, &command.request, &faults);
+  if (!faults.empty()) {
+    parts_.doorway->Refuse(caller, faults.ToStatus(), "Publish", finish);
+    return reactor;
+  }
+  command.done = [reactor,
+                  response](absl::StatusOr<v1::PublishResponse> result) {
+    if (result.ok()) *response = *std::move(result);
+    reactor->Finish(ToGrpc(result.status()));
+  };
+  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
+    grpc::CallbackServerContext* context, const v1::PullRequest* request,
+    v1::PullResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  absl::Status refusal = caller.status();
+  if (refusal.ok()) {
+    refusal = parts_.access->CheckConsume(caller->agency, request->queue());
+  }
+  Faults faults;
+  const absl::Duration ack_deadline = request->has_ack_deadline()
+                                          ? FromProto(request->ack_deadline())
+                                          : PullLimits::kDefaultAckDeadline;
+  const absl::Duration wait = FromProto(request->wait());
+  CheckAckDeadline(ack_deadline, &faults);
+  if (request->max_messages() < 1 ||
+      request->max_messages() > PullLimits::kMaxPullMessages) {
+    faults.Add("max_messages", "must be 1 to 256");
+  }
+  if (wait < absl::ZeroDuration() || wait > kMaxPullWait) {
+    faults.Add("wait", "must be 0 to 60 s");
+  }
+  if (parts_.directory->FindQueue(request->queue()) == nullptr) {
+    faults.Add("queue", "is not in the directory");
+  }
+  if (refusal.ok()) refusal = faults.ToStatus();
+  if (!refusal.ok()) {
+    parts_.doorway->Refuse(
+        caller, refusal, "Pull",
+        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
+    return reactor;
+  }
+  const uint64_t consumer_id = ++last_consumer_id_;
+  auto pending = std::make_shared<PendingPull>(
+      reactor, response, parts_.sequencer, request->queue(), consumer_id);
+  SubscribeCommand command{.caller = *caller,
+                           .queue = request->queue(),
+                           .consumer = {.id = consumer_id},
+                           .sink = pending,
+                           .once = true,
+                           .wait = wait > absl::ZeroDuration()};
+  command.consumer.max_messages = request->max_messages();
+  command.consumer.max_bytes = PullLimits::kDefaultOutstandingBytes;
+  command.consumer.ack_deadline = ack_deadline;
+  if (command.wait) pending->AnswerWithin(wait);
+  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  if (!submitted.ok()) pending->Fail(submitted);
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::StreamingPullRequest, v1::StreamingPullResponse>*
+BrokerServiceImpl::StreamingPull(grpc::CallbackServerContext* context) {
+  return new DeliveryStream(parts_, ++last_consumer_id_, context);
+}
+
+void BrokerServiceImpl::Settle(grpc::CallbackServerContext* context,
+                               absl::string_view call, SettleCommand command,
+                               Faults faults, grpc::ServerUnaryReactor* reactor,
+                               std::function<void(const SettleResult&)> fill) {
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  absl::Status refusal = caller.status();
+  if (refusal.ok()) {
+    refusal = parts_.access->CheckConsume(caller->agency, command.queue);
+  }
+  if (refusal.ok()) refusal = faults.ToStatus();
+  if (!refusal.ok()) {
+    parts_.doorway->Refuse(
+        caller, refusal, call,
+        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
+    return;
+  }
+  command.caller = *caller;
+  command.done = [reactor, ids = command.ack_ids,
+                  fill](absl::StatusOr<SettleResult> result) {
+    if (!result.ok()) {
+      reactor->Finish(ToGrpc(result.status()));
+      return;
+    }
+    if (fill) fill(*result);
+    reactor->Finish(ToGrpc(Combine(ids, *result)));
+  };
+  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::Acknowledge(
+    grpc::CallbackServerContext* context, const v1::AcknowledgeRequest* request,
+    v1::AcknowledgeResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  Faults faults;
+  SettleCommand command{.caller = {},
+                        .kind = SettleKind::kAcknowledge,
+                        .queue = request->queue(),
+                        .ack_ids = AckIds(*request, &faults),
+                        .reason = "",
+                        .duration = std::nullopt,
+                        .done = nullptr};
+  Settle(context, "Acknowledge", std::move(command), std::move(faults), reactor,
+         nullptr);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::Nack(
+    grpc::CallbackServerContext* context, const v1::NackRequest* request,
+    v1::NackResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  Faults faults;
+  SettleCommand command{.caller = {},
+                        .kind = SettleKind::kNack,
+                        .queue = request->queue(),
+                        .ack_ids = AckIds(*request, &faults),
+                        .reason = request->reason(),
+                        .duration = std::nullopt,
+                        .done = nullptr};
+  CheckReason(request->reason(), &faults);
+  if (request->has_retry_delay()) {
+    command.duration = FromProto(request->retry_delay());
+    if (*command.duration < absl::ZeroDuration() ||
+        *command.duration > kMaxRetryDelay) {
+      faults.Add("retry_delay", "must be 0 to 24 h");
+    }
+  }
+  Settle(context, "Nack", std::move(command), std::move(faults), reactor,
+         nullptr);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::Reject(
+    grpc::CallbackServerContext* context, const v1::RejectRequest* request,
+    v1::RejectResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  Faults faults;
+  SettleCommand command{.caller = {},
+                        .kind = SettleKind::kReject,
+                        .queue = request->queue(),
+                        .ack_ids = AckIds(*request, &faults),
+                        .reason = request->reason(),
+                        .duration = std::nullopt,
+                        .done = nullptr};
+  CheckReason(request->reason(), &faults);
+  Settle(context, "Reject", std::move(command), std::move(faults), reactor,
+         nullptr);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::ModifyAckDeadline(
+    grpc::CallbackServerContext* context,
+    const v1::ModifyAckDeadlineRequest* request,
+    v1::ModifyAckDeadlineResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  Faults faults;
+  SettleCommand command{.caller = {},
+                        .kind = SettleKind::kModifyDeadline,
+                        .queue = request->queue(),
+                        .ack_ids = AckIds(*request, &faults),
+                        .reason = "",
+                        .duration = FromProto(request->ack_deadline()),
+                        .done = nullptr};
+  CheckAckDeadline(*command.duration, &faults);
+  Settle(context, "ModifyAckDeadline", std::move(command), std::move(faults),
+         reactor, [response](const SettleResult& result) {
+           *response->mutable_lease_expire_time() =
+               ToProto(result.lease_expire_time);
+         });
+  return reactor;
+}
+
+}  // namespace baton

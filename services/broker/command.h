@@ -1,0 +1,111 @@
+#ifndef BATON_SERVICES_BROKER_COMMAND_H_
+#define BATON_SERVICES_BROKER_COMMAND_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "baton/v1/broker_service.pb.h"
+#include "baton/v1/conversation.pb.h"
+#include "baton/v1/message.pb.h"
+#include "services/broker/queue.h"
+#include "services/common/identity.h"
+
+// What RPCs ask of the commit thread. Everything that needs no state was
+// checked before; callers' rights over queues too. `done` is called once,
+// after the commit that holds the effects (or the refusal's leaf), on the
+// finisher thread.
+namespace baton {
+
+template <typename Result>
+using Done = std::function<void(absl::StatusOr<Result>)>;
+
+struct PublishCommand {
+  Identity sender;
+  v1::PublishRequest request;
+  Done<v1::PublishResponse> done;
+};
+
+enum class SettleKind { kAcknowledge, kNack, kReject, kModifyDeadline };
+
+struct SettleResult {
+  std::vector<absl::Status> statuses;  // One per ack_id.
+  absl::Time lease_expire_time;        // For kModifyDeadline.
+};
+
+struct SettleCommand {
+  Identity caller;
+  SettleKind kind;
+  std::string queue;
+  std::vector<std::string> ack_ids;
+  std::string reason;
+  // Retry delay of a nack, or new length of a lease.
+  std::optional<absl::Duration> duration;
+  Done<SettleResult> done;
+};
+
+// A message on its way to a consumer. `message` is set when it is still in
+// memory; otherwise it is read from the store.
+struct Handover {
+  Leased leased;
+  std::shared_ptr<const v1::Message> message;
+};
+
+// Where a consumer's messages go. Called on the finisher thread only; must
+// not block.
+class DeliverySink {
+ public:
+  virtual ~DeliverySink() = default;
+  virtual void Deliver(std::vector<v1::ReceivedMessage> messages) = 0;
+};
+
+struct SubscribeCommand {
+  Identity caller;
+  std::string queue;
+  Consumer consumer;
+  std::shared_ptr<DeliverySink> sink;
+  // Ends by itself with its first delivery; without `wait` that one is made
+  // at once, empty when nothing is ready.
+  bool once = false;
+  bool wait = true;
+};
+
+struct GrantCommand {
+  std::string queue;
+  uint64_t consumer_id;
+  int max_messages;
+  int64_t max_bytes;
+};
+
+struct UnsubscribeCommand {
+  std::string queue;
+  uint64_t consumer_id;
+};
+
+struct FirstReadCommand {
+  Identity caller;
+  std::string matter_id;
+  v1::Actor actor;
+  Done<v1::Matter> done;
+};
+
+// A refusal decided before the commit thread: only its leaf is left to write.
+struct DeniedCommand {
+  std::optional<Identity> caller;  // Empty: not even authenticated.
+  std::string code;                // "PERMISSION_DENIED/Publish".
+  std::function<void()> done;
+};
+
+using Command =
+    std::variant<PublishCommand, SettleCommand, SubscribeCommand, GrantCommand,
+                 UnsubscribeCommand, FirstReadCommand, DeniedCommand>;
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_COMMAND_H_

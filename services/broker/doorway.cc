@@ -1,0 +1,42 @@
+#include "services/broker/doorway.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/faults.h"
+#include "services/common/rpc_status.h"
+
+namespace baton {
+
+void Doorway::Refuse(const absl::StatusOr<Identity>& caller,
+                     const absl::Status& refusal, absl::string_view call,
+                     std::function<void(grpc::Status)> finish) const {
+  DeniedCommand denied;
+  if (caller.ok()) denied.caller = *caller;
+  denied.code =
+      absl::StrCat(absl::StatusCodeToString(refusal.code()), "/", call);
+  denied.done = [finish, status = ToGrpc(refusal)] { finish(status); };
+  if (!sequencer_->Submit(std::move(denied)).ok()) finish(ToGrpc(refusal));
+}
+
+void Doorway::Read(const Identity& caller, absl::string_view call,
+                   grpc::ServerUnaryReactor* reactor,
+                   std::function<absl::Status()> read) const {
+  const bool accepted =
+      readers_->Submit([this, caller, call = std::string(call), reactor,
+                        read = std::move(read)] {
+        const absl::Status status = read();
+        if (absl::IsPermissionDenied(status)) {
+          Refuse(caller, status, call,
+                 [reactor](grpc::Status answer) { reactor->Finish(answer); });
+          return;
+        }
+        reactor->Finish(ToGrpc(status));
+      });
+  if (!accepted) {
+    reactor->Finish(ToGrpc(
+        LimitReached("reads", "too many reads wait", absl::Milliseconds(200))));
+  }
+}
+
+}  // namespace baton

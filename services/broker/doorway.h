@@ -1,0 +1,51 @@
+#ifndef BATON_SERVICES_BROKER_DOORWAY_H_
+#define BATON_SERVICES_BROKER_DOORWAY_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/grpcpp.h"
+#include "services/broker/sequencer.h"
+#include "services/common/executor.h"
+#include "services/common/rpc_identity.h"
+
+namespace baton {
+
+// What every call passes first: who is asking, and the leaf of a refusal.
+// Thread-safe.
+class Doorway {
+ public:
+  // All must outlive the doorway.
+  Doorway(const IdentitySource* identities, Sequencer* sequencer,
+          Executor* readers)
+      : identities_(identities), sequencer_(sequencer), readers_(readers) {}
+
+  absl::StatusOr<Identity> Identify(
+      const grpc::CallbackServerContext& context) const {
+    return identities_->Identify(context);
+  }
+
+  // Answers with `refusal` once its leaf is on disk (at once when there is no
+  // room for leaves). `call` is the RPC's name. `finish` is called once.
+  void Refuse(const absl::StatusOr<Identity>& caller,
+              const absl::Status& refusal, absl::string_view call,
+              std::function<void(grpc::Status)> finish) const;
+
+  // Runs a read that may wait for the disk, off gRPC's threads. Its status
+  // finishes the call; PERMISSION_DENIED gets a leaf.
+  void Read(const Identity& caller, absl::string_view call,
+            grpc::ServerUnaryReactor* reactor,
+            std::function<absl::Status()> read) const;
+
+ private:
+  const IdentitySource* const identities_;
+  Sequencer* const sequencer_;
+  Executor* const readers_;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_DOORWAY_H_

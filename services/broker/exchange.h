@@ -1,0 +1,134 @@
+#ifndef BATON_SERVICES_BROKER_EXCHANGE_H_
+#define BATON_SERVICES_BROKER_EXCHANGE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "baton/v1/config.pb.h"
+#include "services/broker/command.h"
+#include "services/broker/ledger.h"
+#include "services/broker/publisher.h"
+#include "services/common/clock.h"
+
+namespace baton {
+
+// What one step leaves to be told. Nothing of it may be told before Step has
+// returned it: then it is on disk.
+struct StepResult {
+  struct Delivery {
+    std::shared_ptr<DeliverySink> sink;
+    std::vector<Handover> messages;
+  };
+  std::vector<std::function<void()>> replies;
+  std::vector<Delivery> deliveries;
+  std::vector<v1::Conversation> changed;  // Conversations, as committed.
+  bool more_work = false;  // Step again at once, also without commands.
+  // When to step again although nothing arrived, on the steady clock.
+  std::optional<absl::Duration> next_tick;
+};
+
+// The broker's whole state and every decision on it, without threads, network
+// or clock: commands and the time go in, one commit and what is to be told
+// come out. The sequencer drives it; so do the simulator and the tests.
+//
+// Guarantee: a StepResult exists only for effects that are durable. After an
+// error nothing may be told and the process must stop.
+//
+// Not thread-safe: owned by the commit thread.
+class Exchange {
+ public:
+  // Bound of the plain messages kept for consumers that are about to get
+  // them; others are read from the store again.
+  static constexpr size_t kMaxRecentMessages = 4096;
+  static constexpr size_t kMaxRecentBytes = 16 << 20;
+
+  // All must outlive the exchange. `content_key` keys idempotency digests.
+  static absl::StatusOr<std::unique_ptr<Exchange>> Open(
+      Store* store, Vault* vault, RandomSource* random,
+      const Directory* directory, const Access* access, std::string content_key,
+      const v1::BrokerLimits& limits);
+
+  // Decides `commands` in order, ends leases and delays that are due, hands
+  // ready messages to consumers, and commits all of it as one batch.
+  absl::StatusOr<StepResult> Step(std::vector<Command> commands, Instant now);
+
+ private:
+  struct Subscription {
+    Queue* queue;
+    std::shared_ptr<DeliverySink> sink;
+    bool once;
+    bool wait;
+  };
+
+  Exchange(std::unique_ptr<Ledger> ledger);
+
+  absl::Status OpenQueues(const Directory& directory);
+  absl::Status Refill(Instant now);
+
+  absl::Status Decide(PublishCommand command, Instant now, StepResult* result);
+  absl::Status Decide(SettleCommand command, Instant now, StepResult* result);
+  absl::Status Decide(SubscribeCommand command, Instant now,
+                      StepResult* result);
+  absl::Status Decide(GrantCommand command, Instant now, StepResult* result);
+  absl::Status Decide(UnsubscribeCommand command, Instant now,
+                      StepResult* result);
+  absl::Status Decide(FirstReadCommand command, Instant now,
+                      StepResult* result);
+  absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
+
+  // What the caller is told about one ack_id. Not an absl::StatusOr<Status>:
+  // that takes the disk's errors for answers.
+  struct Answer {
+    absl::Status status;
+  };
+  // Settles one lease; an error is the disk's.
+  absl::StatusOr<Answer> SettleOne(const SettleCommand& command,
+                                   const std::string& ack_id, Queue* queue,
+                                   Instant now);
+  absl::StatusOr<Answer> CheckLease(const SettleCommand& command,
+                                    const AckId& ack, Queue* queue,
+                                    Instant now);
+  absl::StatusOr<Answer> ExplainUnknownLease(const SettleCommand& command,
+                                             const AckId& ack);
+  absl::Status ApplyDelivered(const Identity& caller, const QueueEvent& event,
+                              int64_t audit_index);
+  int64_t AppendEvent(const std::optional<Identity>& caller, const Queue& queue,
+                      const QueueEvent& event);
+  void AppendDenied(const std::optional<Identity>& caller, std::string code);
+
+  absl::Status TickDue(Instant now);
+  void DispatchTouched(Instant now, StepResult* result);
+  void DispatchQueue(Queue* queue, Instant now, StepResult* result);
+  void EndSubscription(uint64_t consumer_id);
+  void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message);
+  void Touch(Queue* queue) { touched_.insert(queue); }
+  void Schedule(Queue* queue, Instant now);
+
+  std::unique_ptr<Ledger> ledger_;
+  Queues queues_;
+  std::unique_ptr<Publisher> publisher_;
+
+  absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
+  absl::flat_hash_set<Queue*> touched_;                        // In this step.
+  absl::flat_hash_set<Queue*> hungry_;  // Want entries from the disk.
+  std::set<std::pair<absl::Duration, Queue*>> ticks_;
+  absl::flat_hash_map<Queue*, absl::Duration> tick_of_;
+  std::map<uint64_t, std::shared_ptr<const v1::Message>> recent_;
+  size_t recent_bytes_ = 0;
+  bool started_ = false;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_EXCHANGE_H_

@@ -1,0 +1,366 @@
+#include "services/broker/publish_check.h"
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "services/common/agency.h"
+#include "services/common/checks.h"
+#include "services/common/ids.h"
+#include "services/common/proto_time.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kMaxTokenBytes = 128;
+constexpr size_t kMaxAttributeKeyBytes = 64;
+constexpr size_t kMaxAttributeValueBytes = 256;
+constexpr int64_t kMaxAttachmentBytes = 20 << 20;
+constexpr absl::Duration kMaxDeliverAhead = absl::Hours(24 * 400);
+constexpr absl::Duration kMaxClockSkew = absl::Hours(24);
+
+// Checks one message; `path` is "messages[i]".
+class MessageCheck {
+ public:
+  MessageCheck(const PublishLimits& limits, absl::Time now, std::string path,
+               v1::Message* message, Faults* faults)
+      : limits_(limits),
+        now_(now),
+        path_(std::move(path)),
+        message_(message),
+        faults_(faults) {}
+
+  void Run() {
+    CheckBrokerFields();
+    CheckCodes();
+    CheckRecipients();
+    CheckKeys();
+    CheckTimes();
+    CheckAttributes();
+    CheckActor();
+    CheckParts();
+    CheckAttachments();
+  }
+
+ private:
+  void Fault(absl::string_view field, absl::string_view description) {
+    faults_->Add(absl::StrCat(path_, ".", field), description);
+  }
+
+  void Mark(v1::MarkCode code, absl::string_view field) {
+    v1::Mark* mark = message_->add_marks();
+    mark->set_code(code);
+    mark->set_field(std::string(field));
+  }
+
+  // Anything outside the payload may be logged and shown: no NHS numbers.
+  void CheckNothingPersonal(absl::string_view field, absl::string_view text) {
+    if (LooksLikeNhsNumber(text)) {
+      Fault(field,
+            "looks like an NHS number; nothing personal may stand outside the "
+            "payload");
+    }
+  }
+
+  void CheckBrokerFields() {
+    if (!message_->message_id().empty() || message_->has_sender() ||
+        message_->has_publish_time() || !message_->matter_ids().empty()) {
+      Fault("message_id",
+            "message_id, sender, publish_time and matter_ids are set by the "
+            "exchange; leave them empty");
+    }
+    // A sender may pass on marks of its own checks, within bounds.
+    if (message_->marks_size() > 64) Fault("marks", "at most 64");
+    for (const v1::Mark& mark : message_->marks()) {
+      CheckNothingPersonal("marks", mark.field());
+      if (mark.field().size() > kMaxAttributeValueBytes) {
+        Fault("marks", "a field path has at most 256 bytes");
+      }
+    }
+  }
+
+  void CheckCodes() {
+    if (!v1::MessageKind_IsValid(message_->kind()) ||
+        message_->kind() == v1::MESSAGE_KIND_UNSPECIFIED) {
+      Fault("kind", "must be a message kind of this version");
+    }
+    if (!v1::Purpose_IsValid(message_->purpose()) ||
+        message_->purpose() == v1::PURPOSE_UNSPECIFIED) {
+      Fault("purpose", "must be stated");
+    }
+    if (message_->environment() != limits_.environment) {
+      Fault("environment",
+            absl::StrCat("this exchange is ",
+                         v1::Environment_Name(limits_.environment),
+                         "; live and training never mix"));
+    }
+    if (!v1::Priority_IsValid(message_->priority())) {
+      Fault("priority", "must be a priority of this version");
+    }
+    if (message_->legal_basis() == v1::LEGAL_BASIS_UNSPECIFIED) {
+      Mark(v1::MARK_CODE_NO_LEGAL_BASIS, "legal_basis");
+    }
+    if (message_->format_version() != 1) {
+      Fault("format_version", "must be 1");
+    }
+  }
+
+  void CheckRecipients() {
+    const int count = message_->recipients_size();
+    if (count < 1 || count > limits_.max_recipients) {
+      Fault("recipients",
+            absl::StrCat("1 to ", limits_.max_recipients, ", not ", count));
+      return;
+    }
+    int acting = 0;
+    std::set<std::string> seen;
+    for (int i = 0; i < count; ++i) {
+      const v1::Recipient& recipient = message_->recipients(i);
+      const std::string field = absl::StrCat("recipients[", i, "]");
+      acting += recipient.role() == v1::RECIPIENT_ROLE_ACTION;
+      CheckRecipient(field, recipient);
+      if (!seen.insert(QueueName(recipient.address())).second) {
+        Fault(field, "is named twice");
+      }
+    }
+    if (OpensMatters() && acting != 1) {
+      Fault("recipients",
+            absl::StrCat("a message that opens matters names exactly one "
+                         "recipient with role ACTION, not ",
+                         acting));
+    }
+  }
+
+  void CheckRecipient(const std::string& field,
+                      const v1::Recipient& recipient) {
+    const v1::Address& address = recipient.address();
+    if (ClassName(address.agency().agency_class()).empty() ||
+        !IsAgencyCode(address.agency().code())) {
+      Fault(field + ".address.agency",
+            "needs a class and a code of 1 to 16 of A-Z and 0-9");
+    }
+    if (!address.desk().empty() && !IsDeskName(address.desk())) {
+      Fault(field + ".address.desk", "must be 1 to 32 of a-z, 0-9 and '-'");
+    }
+    if (recipient.role() != v1::RECIPIENT_ROLE_ACTION &&
+        recipient.role() != v1::RECIPIENT_ROLE_COPY) {
+      Fault(field + ".role", "must be ACTION or COPY");
+    }
+    if (recipient.has_redirected_to()) {
+      Fault(field + ".redirected_to", "is set by the exchange");
+    }
+  }
+
+  void CheckToken(absl::string_view field, absl::string_view text) {
+    if (!IsToken(text, kMaxTokenBytes)) {
+      Fault(field, "must be 1 to 128 printable ASCII characters");
+    }
+    CheckNothingPersonal(field, text);
+  }
+
+  void CheckKeys() {
+    CheckToken("idempotency_key", message_->idempotency_key());
+    if (!message_->ordering_key().empty()) {
+      CheckToken("ordering_key", message_->ordering_key());
+    }
+    if (!message_->traceparent().empty()) {
+      CheckToken("traceparent", message_->traceparent());
+    }
+    if (!message_->conversation_id().empty() &&
+        !ParseConversationId(message_->conversation_id()).ok()) {
+      Fault("conversation_id", "is no conversation id of this exchange");
+    }
+    if (!message_->in_reply_to().empty() &&
+        !ParseMessageId(message_->in_reply_to()).ok()) {
+      Fault("in_reply_to", "is no message id of this exchange");
+    }
+    if (message_->sender_sequence() < 0) {
+      Fault("sender_sequence", "must not be negative");
+    }
+  }
+
+  void CheckTimes() {
+    if (!message_->has_idempotency_time()) {
+      Fault("idempotency_time", "is required: when the key was first used");
+    } else if (FromProto(message_->idempotency_time()) > now_ + kMaxClockSkew) {
+      Fault("idempotency_time",
+            "is more than a day ahead: set the sending machine's clock");
+    }
+    if (message_->has_deliver_time() &&
+        FromProto(message_->deliver_time()) > now_ + kMaxDeliverAhead) {
+      Fault("deliver_time", "is more than 400 days ahead");
+    }
+    if (message_->has_expire_time() &&
+        FromProto(message_->expire_time()) <= now_) {
+      Fault("expire_time", "has passed");
+    }
+  }
+
+  void CheckAttributes() {
+    if (message_->attributes_size() > PublishLimits::kMaxAttributes) {
+      Fault("attributes",
+            absl::StrCat("at most ", PublishLimits::kMaxAttributes));
+    }
+    for (const auto& [key, value] : message_->attributes()) {
+      if (!IsToken(key, kMaxAttributeKeyBytes)) {
+        Fault("attributes", "a key has 1 to 64 printable ASCII characters");
+      }
+      if (value.size() > kMaxAttributeValueBytes) {
+        Fault("attributes", "a value has at most 256 bytes");
+      }
+      CheckNothingPersonal("attributes", key);
+      CheckNothingPersonal("attributes", value);
+    }
+  }
+
+  void CheckActor() {
+    const v1::Actor& actor = message_->actor();
+    if (actor.name().size() > 128 || actor.role().size() > 128 ||
+        actor.team().size() > 128) {
+      Fault("actor", "name, role and team have at most 128 bytes each");
+    }
+    if (actor.phone().size() > 32) {
+      Fault("actor.phone", "has at most 32 bytes");
+    }
+    if (actor.secure_email().size() > 254) {
+      Fault("actor.secure_email", "has at most 254 bytes");
+    }
+  }
+
+  static bool IsNewMatter(absl::string_view matter_id) {
+    int number = 0;
+    return absl::ConsumePrefix(&matter_id, "#") &&
+           absl::SimpleAtoi(matter_id, &number) && number >= 1 &&
+           absl::StrCat(number) == matter_id;
+  }
+
+  bool OpensMatters() const {
+    for (const v1::PayloadPart& part : message_->payload()) {
+      if (IsNewMatter(part.matter_id())) return true;
+    }
+    return false;
+  }
+
+  void CheckParts() {
+    if (message_->payload_size() > PublishLimits::kMaxParts) {
+      Fault("payload",
+            absl::StrCat("at most ", PublishLimits::kMaxParts, " parts"));
+      return;
+    }
+    size_t bytes = 0;
+    int opened = 0;
+    std::set<std::string> seen;
+    for (int i = 0; i < message_->payload_size(); ++i) {
+      const v1::PayloadPart& part = message_->payload(i);
+      const std::string field = absl::StrCat("payload[", i, "]");
+      bytes += part.content().size();
+      if (!seen.insert(part.matter_id()).second) {
+        Fault(field + ".matter_id", "has a part already");
+      }
+      if (IsNewMatter(part.matter_id())) {
+        if (part.matter_id() != absl::StrCat("#", ++opened)) {
+          Fault(field + ".matter_id",
+                "new matters are numbered #1, #2 ... in order");
+        }
+      } else if (!part.matter_id().empty() &&
+                 !ParseMatterId(part.matter_id()).ok()) {
+        Fault(field + ".matter_id", "is no matter id of this exchange");
+      }
+      CheckContent(field, part);
+    }
+    if (opened > 0 && !message_->conversation_id().empty()) {
+      Fault("payload",
+            "new matters are opened by a conversation's first "
+            "message only");
+    }
+    if (opened > limits_.max_matters) {
+      Fault("payload", absl::StrCat("at most ", limits_.max_matters,
+                                    " matters in a conversation"));
+    }
+    if (bytes > limits_.max_payload_bytes) {
+      Fault("payload", absl::StrCat("has ", bytes, " bytes; at most ",
+                                    limits_.max_payload_bytes));
+    }
+  }
+
+  // Content of a type we know must parse (bad UTF-8 does not); other content
+  // is the sender's and recipient's own affair.
+  void CheckContent(const std::string& field, const v1::PayloadPart& part) {
+    if (!IsToken(part.type(), kMaxTokenBytes)) {
+      Fault(field + ".type", "must be the full name of a protobuf message");
+      return;
+    }
+    CheckNothingPersonal(field + ".type", part.type());
+    const auto* type = google::protobuf::DescriptorPool::generated_pool()
+                           ->FindMessageTypeByName(part.type());
+    if (type == nullptr) {
+      Mark(v1::MARK_CODE_UNKNOWN_VALUE, field + ".type");
+      return;
+    }
+    const std::unique_ptr<google::protobuf::Message> content(
+        google::protobuf::MessageFactory::generated_factory()
+            ->GetPrototype(type)
+            ->New());
+    if (!content->ParseFromString(part.content())) {
+      Fault(field + ".content",
+            absl::StrCat("is no well-formed ", part.type(),
+                         " (wrong type, cut short, or text that is not "
+                         "UTF-8)"));
+    }
+  }
+
+  void CheckAttachments() {
+    if (message_->attachments_size() > PublishLimits::kMaxAttachments) {
+      Fault("attachments",
+            absl::StrCat("at most ", PublishLimits::kMaxAttachments));
+    }
+    for (const v1::Attachment& attachment : message_->attachments()) {
+      if (attachment.sha256().size() != 32 || attachment.size_bytes() < 0 ||
+          attachment.size_bytes() > kMaxAttachmentBytes) {
+        Fault("attachments", "need a SHA-256 and a size of at most 20 MiB");
+      }
+    }
+  }
+
+  const PublishLimits& limits_;
+  const absl::Time now_;
+  const std::string path_;
+  v1::Message* const message_;
+  Faults* const faults_;
+};
+
+}  // namespace
+
+void CheckPublish(const PublishLimits& limits, absl::Time now,
+                  v1::PublishRequest* request, Faults* faults) {
+  const int count = request->messages_size();
+  if (count < 1 || count > PublishLimits::kMaxMessages) {
+    faults->Add("messages", absl::StrCat("1 to ", PublishLimits::kMaxMessages,
+                                         ", not ", count));
+    return;
+  }
+  const size_t bytes = request->ByteSizeLong();
+  if (bytes > PublishLimits::kMaxPublishBytes) {
+    faults->Add("messages",
+                absl::StrCat("together have ", bytes, " bytes; at most ",
+                             PublishLimits::kMaxPublishBytes));
+    return;
+  }
+  std::set<std::string> keys;
+  for (int i = 0; i < count; ++i) {
+    if (!keys.insert(request->messages(i).idempotency_key()).second) {
+      faults->Add(absl::StrCat("messages[", i, "].idempotency_key"),
+                  "is used by an earlier message of this request");
+    }
+    MessageCheck(limits, now, absl::StrCat("messages[", i, "]"),
+                 request->mutable_messages(i), faults)
+        .Run();
+  }
+}
+
+}  // namespace baton

@@ -1,0 +1,100 @@
+#ifndef BATON_SERVICES_BROKER_PUBLISHER_H_
+#define BATON_SERVICES_BROKER_PUBLISHER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "baton/v1/broker_service.pb.h"
+#include "services/broker/access.h"
+#include "services/broker/directory.h"
+#include "services/broker/ledger.h"
+#include "services/broker/queue.h"
+#include "services/common/clock.h"
+#include "services/common/identity.h"
+
+namespace baton {
+
+using Queues = absl::flat_hash_map<std::string, std::unique_ptr<Queue>>;
+
+// What one accepted publish leaves behind for the rest of the step.
+struct Published {
+  v1::PublishResponse response;
+  // The new messages, as recipients get them, by sequence.
+  std::vector<std::pair<uint64_t, std::shared_ptr<const v1::Message>>> messages;
+  absl::flat_hash_set<Queue*> queues;  // That got any of them.
+};
+
+// Decides publishes: all messages of a request or none. Everything is checked
+// before anything is changed, so a refusal leaves no trace but its leaf.
+//
+// Not thread-safe: owned by the commit thread.
+class Publisher {
+ public:
+  static constexpr absl::Duration kIdempotencyWindow = absl::Hours(24 * 90);
+
+  // All must outlive the publisher. `content_key` keys the digests that
+  // compare repeats.
+  Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
+            const Access* access, std::string content_key,
+            int max_conversation_messages);
+
+  // `request` has passed CheckPublish. Refusals:
+  //   PERMISSION_DENIED    no access rule
+  //   NOT_FOUND            a conversation the sender is no part of
+  //   INVALID_ARGUMENT     references or custody content are wrong
+  //   ALREADY_EXISTS       same idempotency key, other content
+  //   FAILED_PRECONDITION  repeat out of the window; not the holder
+  //   ABORTED              the matter's version moved
+  //   RESOURCE_EXHAUSTED   a queue or conversation is full
+  // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
+  absl::StatusOr<Published> Publish(const Identity& sender,
+                                    v1::PublishRequest request, Instant now);
+
+ private:
+  // One message between checking and applying.
+  struct Draft {
+    v1::Message message;
+    std::string idempotency_key;  // On disk.
+    std::string content_hmac;
+    v1::PublishReceipt repeat_receipt;
+    bool is_repeat = false;
+    std::vector<Queue*> queues;        // One per recipient.
+    uint64_t conversation_number = 0;  // 0: opens one.
+  };
+
+  absl::StatusOr<Draft> Check(const Identity& sender, v1::Message message);
+  absl::Status CheckRepeat(const Identity& sender, Draft* draft);
+  absl::Status CheckRoute(const Identity& sender, Draft* draft);
+  absl::Status CheckConversation(const Identity& sender, Draft* draft);
+  absl::Status CheckCustodyContent(const Identity& sender,
+                                   const v1::Message& message,
+                                   const Conversation& conversation);
+  absl::Status CheckRoom(const std::vector<Draft>& drafts);
+
+  absl::Status Apply(const Identity& sender, Draft draft, Instant now,
+                     Published* published);
+  absl::StatusOr<Conversation*> OpenOrFind(const Draft& draft,
+                                           uint64_t sequence,
+                                           v1::Message* message);
+  absl::Status Enqueue(const Draft& draft, const v1::Message& message,
+                       uint64_t sequence, size_t size, bool opens_matters,
+                       Instant now, Published* published);
+  absl::Status ApplyCustody(const Identity& sender, const v1::Message& message,
+                            Conversation* conversation);
+
+  Ledger* const ledger_;
+  Queues* const queues_;
+  const Directory* const directory_;
+  const Access* const access_;
+  const std::string content_key_;
+  const int max_conversation_messages_;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_PUBLISHER_H_

@@ -1,0 +1,148 @@
+#include "services/broker/sequencer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/faults.h"
+
+namespace baton {
+namespace {
+
+constexpr absl::Duration kSecond = absl::Seconds(1);
+constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
+constexpr size_t kSmallCommandBytes = 256;
+
+size_t BytesOf(const Command& command) {
+  const auto* publish = std::get_if<PublishCommand>(&command);
+  return publish == nullptr ? kSmallCommandBytes
+                            : publish->request.ByteSizeLong();
+}
+
+}  // namespace
+
+Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
+    : exchange_(exchange), clock_(clock), options_(std::move(options)) {}
+
+absl::Status Sequencer::Submit(Command command) {
+  const bool is_publish = std::holds_alternative<PublishCommand>(command);
+  const size_t limit = options_.max_pending * (is_publish ? 1 : 2);
+  const size_t bytes = BytesOf(command);
+  MutexLock lock(&mu_);
+  if (stopping_) {
+    return absl::UnavailableError("the exchange is stopping; try again");
+  }
+  if (is_publish && !refuse_publish_.ok()) return refuse_publish_;
+  if (pending_.size() >= limit) {
+    return LimitReached("max_pending_commands",
+                        absl::StrCat(pending_.size(), " commands wait"),
+                        kRetryAfter);
+  }
+  pending_.push_back({std::move(command), bytes});
+  if (pending_.size() == 1) arrived_.Signal();
+  return absl::OkStatus();
+}
+
+void Sequencer::RefusePublish(absl::Status reason) {
+  MutexLock lock(&mu_);
+  refuse_publish_ = std::move(reason);
+}
+
+std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {
+  std::vector<Command> commands;
+  size_t bytes = 0;
+  MutexLock lock(&mu_);
+  while (wait && pending_.empty() && !stopping_) {
+    const absl::Duration left = until - clock_->Now().steady;
+    if (left <= absl::ZeroDuration()) break;
+    arrived_.WaitWithTimeout(&mu_, left);
+  }
+  while (
+      !pending_.empty() && commands.size() < kMaxStepCommands &&
+      (commands.empty() || bytes + pending_.front().bytes <= kMaxStepBytes)) {
+    bytes += pending_.front().bytes;
+    commands.push_back(std::move(pending_.front().command));
+    pending_.pop_front();
+  }
+  return commands;
+}
+
+absl::Status Sequencer::Run() {
+  absl::Status ended;
+  bool more_work = true;  // The first step loads what the disk holds.
+  absl::Duration next_second = clock_->Now().steady;
+  absl::Duration next_tick = next_second;
+  while (ended.ok()) {
+    std::vector<Command> commands =
+        Take(!more_work, std::min(next_tick, next_second));
+    const Instant now = clock_->Now();
+    if (now.steady >= next_second) {
+      next_second = now.steady + kSecond;
+      if (options_.each_second) ended = options_.each_second();
+      if (!ended.ok()) break;
+    }
+    {
+      MutexLock lock(&mu_);
+      if (stopping_ && commands.empty()) break;
+    }
+    absl::StatusOr<StepResult> result =
+        exchange_->Step(std::move(commands), now);
+    if (!result.ok()) {
+      ended = result.status();
+      break;
+    }
+    more_work = result->more_work;
+    next_tick = result->next_tick.value_or(absl::InfiniteDuration());
+    HandOver(*std::move(result));
+  }
+  MutexLock lock(&mu_);
+  stopping_ = true;
+  run_ended_ = true;
+  committed_.SignalAll();
+  return ended;
+}
+
+void Sequencer::HandOver(StepResult result) {
+  if (result.replies.empty() && result.deliveries.empty() &&
+      result.changed.empty()) {
+    return;
+  }
+  MutexLock lock(&mu_);
+  while (untold_.size() >= kMaxUntold) committed_.Wait(&mu_);
+  untold_.push_back(std::move(result));
+  committed_.SignalAll();
+}
+
+void Sequencer::Finish() {
+  while (true) {
+    StepResult result;
+    {
+      MutexLock lock(&mu_);
+      while (untold_.empty() && !run_ended_) committed_.Wait(&mu_);
+      if (untold_.empty()) return;
+      result = std::move(untold_.front());
+      untold_.pop_front();
+      committed_.SignalAll();
+    }
+    Tell(std::move(result));
+  }
+}
+
+void Sequencer::Tell(StepResult result) {
+  for (const std::function<void()>& reply : result.replies) reply();
+  for (StepResult::Delivery& delivery : result.deliveries) {
+    options_.deliver(std::move(delivery));
+  }
+  if (!options_.changed) return;
+  for (const v1::Conversation& conversation : result.changed) {
+    options_.changed(conversation);
+  }
+}
+
+void Sequencer::Stop() {
+  MutexLock lock(&mu_);
+  stopping_ = true;
+  arrived_.SignalAll();
+}
+
+}  // namespace baton

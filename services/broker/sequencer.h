@@ -1,0 +1,94 @@
+#ifndef BATON_SERVICES_BROKER_SEQUENCER_H_
+#define BATON_SERVICES_BROKER_SEQUENCER_H_
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "baton/v1/conversation.pb.h"
+#include "services/broker/command.h"
+#include "services/broker/exchange.h"
+#include "services/common/clock.h"
+#include "storage/mutex.h"
+
+namespace baton {
+
+// The only writer of the store. Commands from every RPC meet here, become one
+// batch and share one sync, so a reply means "on disk". What arrived during
+// the last sync is the next batch: no linger timer.
+//
+// Thread-safe, except that exactly one thread calls Run() and one Finish().
+class Sequencer {
+ public:
+  // What one step takes at most.
+  static constexpr size_t kMaxStepCommands = 512;
+  static constexpr size_t kMaxStepBytes = 8 << 20;
+  // Steps committed and not yet told; the commit thread waits at this many.
+  static constexpr size_t kMaxUntold = 64;
+
+  struct Options {
+    size_t max_pending = 4096;
+    // Called between steps, at least once a second; an error ends Run().
+    std::function<absl::Status()> each_second;
+    // Opens and hands over what a step leased; called by Finish().
+    std::function<void(StepResult::Delivery)> deliver;
+    // Tells watchers; called by Finish().
+    std::function<void(const v1::Conversation&)> changed;
+  };
+
+  // `exchange` and `clock` must outlive the sequencer.
+  Sequencer(Exchange* exchange, const Clock* clock, Options options);
+
+  // Takes `command` for the next batch, or refuses it with RESOURCE_EXHAUSTED:
+  // new messages when `max_pending` commands wait already, settlements and the
+  // rest at twice that, so that there is always room to finish what was begun.
+  // UNAVAILABLE after Stop(). Never blocks. `done` is not called on refusal.
+  absl::Status Submit(Command command) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // While not OK, new messages are refused with `reason` (the disk is low);
+  // settlements go on.
+  void RefusePublish(absl::Status reason) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Commits batches until Stop(), or until the store fails: then the disk's
+  // content is unknown and the process must restart from it.
+  absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Tells what was committed, in commit order, until Run() has ended and
+  // everything is told.
+  void Finish() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Pending {
+    Command command;
+    size_t bytes;
+  };
+
+  // Waits for commands or `until`; empty when stopping or a tick is due.
+  std::vector<Command> Take(bool wait, absl::Duration until)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void HandOver(StepResult result) ABSL_LOCKS_EXCLUDED(mu_);
+  void Tell(StepResult result);
+
+  Exchange* const exchange_;
+  const Clock* const clock_;
+  const Options options_;
+
+  Mutex mu_;
+  CondVar arrived_;    // Something for Run().
+  CondVar committed_;  // Something for Finish(), or it made room.
+  std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
+  std::deque<StepResult> untold_ ABSL_GUARDED_BY(mu_);
+  absl::Status refuse_publish_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool run_ended_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_SEQUENCER_H_

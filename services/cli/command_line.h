@@ -1,0 +1,31 @@
+#ifndef BATON_SERVICES_CLI_COMMAND_LINE_H_
+#define BATON_SERVICES_CLI_COMMAND_LINE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/cli/command.h"
+
+namespace baton::cli {
+
+// What a command line asks for: a command, or a text to print.
+struct Invocation {
+  const Command* command = nullptr;  // Null: print `text`.
+  Arguments arguments;
+  std::string text;
+  bool asked = false;  // The text was asked for; otherwise it is a reminder.
+};
+
+// Options every command takes beside its own: --output, --config.
+const std::vector<OptionSpec>& CommonOptions();
+
+// Reads `arguments` by `commands`, which must outlive the result.
+// INVALID_ARGUMENT says what was not understood and what is nearest to it.
+absl::StatusOr<Invocation> ParseCommandLine(
+    const std::vector<Command>& commands,
+    const std::vector<std::string>& arguments);
+
+}  // namespace baton::cli
+
+#endif  // BATON_SERVICES_CLI_COMMAND_LINE_H_

@@ -1,0 +1,200 @@
+#include "services/cli/errors.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "google/rpc/error_details.pb.h"
+#include "services/cli/times.h"
+#include "services/cli/words.h"
+#include "services/common/proto_time.h"
+#include "services/common/rpc_status.h"
+
+namespace baton::cli {
+namespace {
+
+// Payloads of ours beside those the service sent.
+constexpr char kWhere[] = "baton/where";
+constexpr char kRequestId[] = "baton/request_id";
+
+std::string Payload(const absl::Status& error, absl::string_view type) {
+  auto payload = error.GetPayload(type);
+  return payload.has_value() ? std::string(*payload) : std::string();
+}
+
+bool CameFromCall(const absl::Status& error) {
+  return error.GetPayload(kWhere).has_value();
+}
+
+bool Unreachable(const absl::Status& error) {
+  return absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error);
+}
+
+// The detail of type T that `error` carries; empty when there is none.
+template <typename T>
+T Detail(const absl::Status& error) {
+  T detail;
+  detail.ParseFromString(Payload(
+      error,
+      absl::StrCat("type.googleapis.com/", T::descriptor()->full_name())));
+  return detail;
+}
+
+using Lines = std::vector<std::string>;
+
+void AddViolations(const absl::Status& error, Lines* lines) {
+  const auto request = Detail<google::rpc::BadRequest>(error);
+  for (const auto& violation : request.field_violations()) {
+    lines->push_back(
+        absl::StrCat(violation.field(), ": ", violation.description()));
+  }
+  const auto state = Detail<google::rpc::PreconditionFailure>(error);
+  for (const auto& violation : state.violations()) {
+    lines->push_back(
+        absl::StrCat(violation.subject(), ": ", violation.description()));
+  }
+}
+
+void AddReason(const absl::Status& error, Lines* lines) {
+  const auto info = Detail<google::rpc::ErrorInfo>(error);
+  if (!info.reason().empty()) {
+    lines->push_back(absl::StrCat("reason: ", info.reason()));
+  }
+  for (const auto& [key, value] : info.metadata()) {
+    lines->push_back(absl::StrCat("  ", key, ": ", value));
+  }
+  const auto retry = Detail<google::rpc::RetryInfo>(error);
+  if (retry.has_retry_delay()) {
+    lines->push_back(absl::StrCat(
+        "try again in ", DurationText(FromProto(retry.retry_delay()))));
+  }
+}
+
+// The first line of the message; what is listed below it is not said twice.
+std::string Summary(const absl::Status& error, const Lines& violations) {
+  if (!violations.empty() &&
+      absl::StrContains(error.message(), violations[0])) {
+    return "this is wrong with what was given:";
+  }
+  return std::string(error.message().substr(0, error.message().find('\n')));
+}
+
+std::string WhatToDo(const absl::Status& error) {
+  if (!CameFromCall(error)) return "";
+  switch (error.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return "check the address and the certificates in the configuration, "
+             "and that the service runs";
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return "check that the certificate in the configuration is of the "
+             "agency whose service this is";
+    case absl::StatusCode::kNotFound:
+      return "check the reference; what belongs to other agencies is not "
+             "found either";
+    case absl::StatusCode::kResourceExhausted:
+      return "wait and repeat";
+    default:
+      return "";
+  }
+}
+
+std::string Heading(const absl::Status& error) {
+  if (Unreachable(error) && CameFromCall(error)) return "nobody answered";
+  switch (ExitCodeOf(error)) {
+    case ExitCode::kAuditFailed:
+      return "AUDIT FAILED";
+    case ExitCode::kRefused:
+      return "refused";
+    default:
+      return "error";
+  }
+}
+
+// Danger first: the person at the keyboard may read one line only.
+void AddSubmission(const absl::Status& error, Lines* lines) {
+  if (!error.GetPayload(kRequestId).has_value()) return;
+  lines->push_back(Unreachable(error)
+                       ? "NOT SENT, as far as this machine knows."
+                       : "NOT SENT.");
+  lines->push_back(kDangerLine);
+}
+
+void AddNextSteps(const absl::Status& error, Lines* lines) {
+  if (CameFromCall(error)) {
+    lines->push_back(absl::StrCat("where: ", Payload(error, kWhere)));
+  }
+  const std::string request_id = Payload(error, kRequestId);
+  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused) {
+    lines->push_back(absl::StrCat("repeat with --request-id ", request_id,
+                                  ": a repeat is never doubled"));
+  }
+  if (auto advice = WhatToDo(error); !advice.empty()) {
+    lines->push_back(absl::StrCat("what to do: ", advice));
+  }
+}
+
+}  // namespace
+
+absl::Status CallError(const grpc::Status& status, absl::string_view where) {
+  absl::Status error = FromGrpc(status);
+  error.SetPayload(kWhere, absl::Cord(where));
+  return error;
+}
+
+absl::Status NotSubmitted(absl::Status error, absl::string_view request_id) {
+  error.SetPayload(kRequestId, absl::Cord(request_id));
+  return error;
+}
+
+ExitCode ExitCodeOf(const absl::Status& error) {
+  if (error.ok()) return ExitCode::kOk;
+  if (!CameFromCall(error)) {
+    if (absl::IsDataLoss(error)) return ExitCode::kAuditFailed;
+    return absl::IsInvalidArgument(error) ? ExitCode::kUsage : ExitCode::kError;
+  }
+  switch (error.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kUnreachable;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return ExitCode::kRefused;
+    default:
+      return ExitCode::kError;
+  }
+}
+
+std::string Explain(const absl::Status& error) {
+  Lines violations;
+  AddViolations(error, &violations);
+  const std::string summary = Summary(error, violations);
+  Lines lines;
+  AddSubmission(error, &lines);
+  lines.push_back(
+      absl::StrCat("baton: ", Heading(error), ": ", Printable(summary)));
+  Lines details = std::move(violations);
+  if (const size_t end = error.message().find('\n'); end != std::string::npos) {
+    for (absl::string_view line :
+         absl::StrSplit(error.message().substr(end + 1), '\n')) {
+      details.emplace_back(line);
+    }
+  }
+  AddReason(error, &details);
+  AddNextSteps(error, &details);
+  for (const std::string& detail : details) {
+    lines.push_back(absl::StrCat("  ", Printable(detail)));
+  }
+  return absl::StrCat(absl::StrJoin(lines, "\n"), "\n");
+}
+
+}  // namespace baton::cli

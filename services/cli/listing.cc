@@ -1,0 +1,53 @@
+#include "services/cli/listing.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace baton::cli {
+namespace {
+
+constexpr int kDefaultLimit = 100;
+constexpr int kMaxLimit = 10000;
+
+void PrintJson(const Listing& listing, const Heard& heard, std::ostream& out) {
+  out << "{\"exchange_heard_time\":" << JsonString(heard.Machine())
+      << ",\"exchange_heard_recently\":" << (heard.recent() ? "true" : "false")
+      << ",\"more\":" << (listing.more ? "true" : "false")
+      << ",\"items\":" << JsonArray(listing.records) << "}\n";
+}
+
+}  // namespace
+
+void PrintListing(const Listing& listing, const Heard& heard,
+                  const Session& session) {
+  if (session.format == Format::kJson) {
+    return PrintJson(listing, heard, session.out());
+  }
+  const bool table = session.format == Format::kTable;
+  std::ostream& words = table ? session.out() : session.err();
+  if (!table || !listing.records.empty()) {
+    PrintRecords(listing.records, listing.shape, listing.columns,
+                 session.format, session.out());
+  }
+  if (listing.records.empty()) {
+    words << (heard.recent()
+                  ? absl::StrCat("none; exchange last heard ", heard.text())
+                  : heard.UnknownText())
+          << "\n";
+  } else if (!heard.recent()) {
+    words << "whether there are more is " << heard.UnknownText() << "\n";
+  }
+  if (listing.more) words << "The list goes on: raise --limit.\n";
+}
+
+absl::StatusOr<int> LimitFrom(const std::string& text) {
+  if (text.empty()) return kDefaultLimit;
+  int limit = 0;
+  if (absl::SimpleAtoi(text, &limit) && limit >= 1 && limit <= kMaxLimit) {
+    return limit;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--limit: \"", text, "\" is not 1 to ", kMaxLimit));
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,38 @@
+#include "services/cli/session.h"
+
+#include "absl/strings/escaping.h"
+#include "services/common/proto_time.h"
+
+namespace baton::cli {
+namespace {
+
+constexpr absl::Duration kDefaultCallDeadline = absl::Seconds(10);
+
+}  // namespace
+
+absl::Duration CallDeadline(const v1::ClientConfig& config) {
+  return config.has_call_deadline() ? FromProto(config.call_deadline())
+                                    : kDefaultCallDeadline;
+}
+
+std::string NewRequestId(RandomSource& random) {
+  std::string bytes = random.Bytes(16);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0F) | 0x40);
+  bytes[8] = static_cast<char>((bytes[8] & 0x3F) | 0x80);
+  std::string uuid = absl::BytesToHexString(bytes);
+  for (size_t dash : {20, 16, 12, 8}) uuid.insert(dash, "-");
+  return uuid;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
+    const Session& session, absl::string_view field,
+    const std::string& address) {
+  if (address.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the configuration has no ", field,
+                     "; add it, for example ", field, ": \"localhost:7443\""));
+  }
+  return session.environment.dial(address, session.config);
+}
+
+}  // namespace baton::cli

@@ -1,0 +1,72 @@
+#include "services/common/config_checks.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/agency.h"
+#include "services/common/proto_time.h"
+
+namespace baton {
+
+void RequireText(absl::string_view value, absl::string_view field,
+                 Faults* faults) {
+  if (value.empty()) faults->Add(field, "is required");
+}
+
+void RequireFile(const std::string& file, absl::string_view field,
+                 Faults* faults) {
+  std::error_code error;
+  if (file.empty()) {
+    faults->Add(field, "is required");
+  } else if (!std::filesystem::is_regular_file(file, error)) {
+    faults->Add(field, absl::StrCat("there is no file ", file));
+  }
+}
+
+void CheckTls(const v1::TlsConfig& tls, const std::string& path,
+              Faults* faults) {
+  RequireFile(tls.ca_file(), path + ".ca_file", faults);
+  RequireFile(tls.certificate_file(), path + ".certificate_file", faults);
+  RequireFile(tls.key_file(), path + ".key_file", faults);
+  if (tls.has_refresh_interval() &&
+      FromProto(tls.refresh_interval()) < absl::Seconds(1)) {
+    faults->Add(path + ".refresh_interval", "must be at least 1 s");
+  }
+}
+
+void CheckEnvironment(v1::Environment environment, absl::string_view field,
+                      Faults* faults) {
+  if (environment != v1::ENVIRONMENT_LIVE &&
+      environment != v1::ENVIRONMENT_TRAINING) {
+    faults->Add(field, "must be ENVIRONMENT_LIVE or ENVIRONMENT_TRAINING");
+  }
+}
+
+void CheckAgency(const v1::Agency& agency, absl::string_view field,
+                 Faults* faults) {
+  if (ClassName(agency.agency_class()).empty() ||
+      !IsAgencyCode(agency.code())) {
+    faults->Add(field, "needs a class and a code of 1 to 16 of A-Z and 0-9");
+  }
+}
+
+void CheckAgencyService(const v1::AgencyServiceConfig& config,
+                        const std::string& path, Faults* faults) {
+  CheckAgency(config.agency(), path + ".agency", faults);
+  RequireText(config.listen_address(), path + ".listen_address", faults);
+  RequireText(config.trust_domain(), path + ".trust_domain", faults);
+  RequireText(config.data_directory(), path + ".data_directory", faults);
+  RequireText(config.exchange().address(), path + ".exchange.address", faults);
+  RequireFile(config.disk_key_file(), path + ".disk_key_file", faults);
+  CheckTls(config.tls(), path + ".tls", faults);
+  CheckEnvironment(config.environment(), path + ".environment", faults);
+  RequireText(config.attention_owner().role(), path + ".attention_owner.role",
+              faults);
+  RequireText(config.attention_owner().phone(), path + ".attention_owner.phone",
+              faults);
+  if (config.max_held_messages() < 0) {
+    faults->Add(path + ".max_held_messages", "must not be negative");
+  }
+}
+
+}  // namespace baton

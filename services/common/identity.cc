@@ -1,0 +1,37 @@
+#include "services/common/identity.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "services/common/agency.h"
+
+namespace baton {
+
+absl::StatusOr<v1::Agency> AgencyFromSpiffe(
+    const std::vector<std::string>& uris, absl::string_view trust_domain) {
+  if (uris.size() != 1) {
+    return absl::UnauthenticatedError(absl::StrCat(
+        "the client certificate must hold exactly one SPIFFE URI, not ",
+        uris.size()));
+  }
+  absl::string_view rest = uris[0];
+  if (!absl::ConsumePrefix(&rest,
+                           absl::StrCat("spiffe://", trust_domain, "/"))) {
+    return absl::UnauthenticatedError(absl::StrCat(
+        "the certificate's SPIFFE URI is not of trust domain ", trust_domain));
+  }
+  const std::vector<absl::string_view> steps = absl::StrSplit(rest, '/');
+  if (steps.size() >= 3 && steps.size() <= 4 && steps[0] == "agency") {
+    if (absl::StatusOr<v1::Agency> agency =
+            ParseAgency(absl::StrCat(steps[1], "/", steps[2]));
+        agency.ok()) {
+      return agency;
+    }
+  }
+  return absl::UnauthenticatedError(
+      "the certificate's SPIFFE URI must be spiffe://<trust "
+      "domain>/agency/<class>/<code>[/<service>]");
+}
+
+}  // namespace baton

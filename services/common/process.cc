@@ -1,0 +1,81 @@
+#include "services/common/process.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "services/common/log.h"
+
+namespace baton {
+namespace {
+
+// Waits for SIGTERM or SIGINT, which every thread has blocked, then stops.
+void StopOnSignal(const sigset_t& signals, Process* process) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  if (signal != SIGUSR1) process->Stop();
+}
+
+void PrintFaults(absl::string_view name, const absl::Status& status) {
+  std::cerr << name << ": the configuration is faulty:\n  "
+            << absl::StrReplaceAll(status.message(), {{"; ", "\n  "}}) << "\n";
+}
+
+}  // namespace
+
+int RunProcess(int argc, char** argv, absl::string_view name,
+               const std::function<absl::Status(const std::string&)>& check,
+               const std::function<absl::StatusOr<std::unique_ptr<Process>>(
+                   const std::string&)>& start) {
+  CLI::App app{std::string(name)};
+  std::string config;
+  bool check_only = false;
+  app.add_option("--config", config, "configuration (text-format protobuf)")
+      ->required();
+  app.add_flag("--check_config", check_only,
+               "check the configuration, print every fault, and exit");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (const absl::Status checked = check(config); !checked.ok()) {
+    PrintFaults(name, checked);
+    return 2;
+  }
+  if (check_only) {
+    std::cout << config << ": no faults\n";
+    return 0;
+  }
+
+  // Blocked before any thread starts, so that all inherit it. SIGUSR1 ends
+  // the waiting thread when the service stops by itself.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    sigaddset(&signals, signal);
+  }
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  absl::StatusOr<std::unique_ptr<Process>> process = start(config);
+  if (!process.ok()) {
+    std::cerr << name << ": " << process.status().message() << "\n";
+    return 1;
+  }
+  std::thread stopper([&] { StopOnSignal(signals, process->get()); });
+  const absl::Status ended = (*process)->Wait();
+  pthread_kill(stopper.native_handle(), SIGUSR1);
+  stopper.join();
+  if (ended.ok()) return 0;
+  std::cerr << name << ": " << ended.message() << "\n";
+  return 1;
+}
+
+}  // namespace baton

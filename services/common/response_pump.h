@@ -1,0 +1,107 @@
+#ifndef BATON_SERVICES_COMMON_RESPONSE_PUMP_H_
+#define BATON_SERVICES_COMMON_RESPONSE_PUMP_H_
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "services/common/faults.h"
+#include "services/common/rpc_status.h"
+#include "services/common/stream_registry.h"
+#include "storage/mutex.h"
+
+namespace baton {
+
+// The outgoing half of a server stream: one write in flight at most, one
+// Finish, nothing after it. The rules of gRPC's reactors live here, once.
+//
+// A stream whose reader does not keep up ends with RESOURCE_EXHAUSTED and
+// says so; it is never left hanging.
+//
+// Thread-safe. `write` and `finish` start gRPC operations, which do not block;
+// they are called under the mutex, so that a write cannot race Finish. The
+// reactor calls Detach() in OnDone, before it goes away.
+template <typename Response>
+class ResponsePump final : public OpenStream {
+ public:
+  ResponsePump(std::function<void(const Response*)> write,
+               std::function<void(grpc::Status)> finish, size_t max_pending)
+      : write_(std::move(write)),
+        finish_(std::move(finish)),
+        max_pending_(max_pending) {}
+
+  // Sends `response` after those before it. False when the stream is ending.
+  bool Send(Response response) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (end_.has_value()) return false;
+    if (pending_.size() >= max_pending_) {
+      EndLocked(LimitReached("stream responses",
+                             "the client does not read this stream",
+                             absl::Seconds(1)));
+      return false;
+    }
+    pending_.push_back(std::move(response));
+    Pump();
+    return true;
+  }
+
+  // Ends the stream with `status`; what waits is dropped. The first call
+  // counts.
+  void End(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    EndLocked(std::move(status));
+  }
+
+  void OnWriteDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    pending_.pop_front();
+    if (!ok) EndLocked(absl::CancelledError("the client is gone"));
+    Pump();
+  }
+
+  void Detach() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    detached_ = true;
+    end_ = absl::CancelledError("the stream is over");
+    pending_.clear();
+  }
+
+ private:
+  void EndLocked(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (end_.has_value()) return;
+    end_ = std::move(status);
+    // The response being written must stay until it is.
+    pending_.resize(writing_ ? 1 : 0);
+    Pump();
+  }
+
+  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (writing_ || detached_) return;
+    if (!pending_.empty()) {
+      writing_ = true;
+      write_(&pending_.front());
+    } else if (end_.has_value() && !finished_) {
+      finished_ = true;
+      finish_(ToGrpc(*end_));
+    }
+  }
+
+  const std::function<void(const Response*)> write_;
+  const std::function<void(grpc::Status)> finish_;
+  const size_t max_pending_;
+
+  Mutex mu_;
+  std::deque<Response> pending_ ABSL_GUARDED_BY(mu_);  // Front: being written.
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  bool detached_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_COMMON_RESPONSE_PUMP_H_

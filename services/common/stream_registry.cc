@@ -1,0 +1,71 @@
+#include "services/common/stream_registry.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/agency.h"
+#include "services/common/faults.h"
+
+namespace baton {
+namespace {
+
+constexpr absl::Duration kRetryAfter = absl::Seconds(5);
+
+}  // namespace
+
+absl::StatusOr<uint64_t> StreamRegistry::Add(const v1::Agency& agency,
+                                             std::shared_ptr<OpenStream> stream,
+                                             std::function<void()> heartbeat) {
+  const std::string name = AgencyName(agency);
+  MutexLock lock(&mu_);
+  if (ended_) return absl::UnavailableError("the service is stopping");
+  if (static_cast<int>(streams_.size()) >= max_streams_) {
+    return LimitReached("max_streams",
+                        absl::StrCat(max_streams_, " streams are open"),
+                        kRetryAfter);
+  }
+  if (per_agency_[name] >= max_streams_per_agency_) {
+    return LimitReached(
+        "max_streams_per_agency",
+        absl::StrCat(name, " has ", max_streams_per_agency_, " streams open"),
+        kRetryAfter);
+  }
+  ++per_agency_[name];
+  streams_[++last_id_] = {name, std::move(stream), std::move(heartbeat)};
+  return last_id_;
+}
+
+void StreamRegistry::Remove(uint64_t id) {
+  MutexLock lock(&mu_);
+  const auto it = streams_.find(id);
+  if (it == streams_.end()) return;
+  const auto count = per_agency_.find(it->second.agency);
+  if (--count->second == 0) per_agency_.erase(count);
+  streams_.erase(it);
+}
+
+void StreamRegistry::Heartbeat() {
+  std::vector<std::function<void()>> heartbeats;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [id, entry] : streams_) {
+      heartbeats.push_back(entry.heartbeat);
+    }
+  }
+  for (const std::function<void()>& heartbeat : heartbeats) heartbeat();
+}
+
+void StreamRegistry::EndAll(const absl::Status& status) {
+  std::vector<std::shared_ptr<OpenStream>> streams;
+  {
+    MutexLock lock(&mu_);
+    ended_ = true;
+    for (const auto& [id, entry] : streams_) streams.push_back(entry.stream);
+  }
+  for (const std::shared_ptr<OpenStream>& stream : streams) {
+    stream->End(status);
+  }
+}
+
+}  // namespace baton

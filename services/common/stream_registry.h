@@ -1,0 +1,68 @@
+#ifndef BATON_SERVICES_COMMON_STREAM_REGISTRY_H_
+#define BATON_SERVICES_COMMON_STREAM_REGISTRY_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "baton/v1/agency.pb.h"
+#include "storage/mutex.h"
+
+namespace baton {
+
+// A stream a server has open. Thread-safe.
+class OpenStream {
+ public:
+  virtual ~OpenStream() = default;
+  virtual void End(absl::Status status) = 0;
+};
+
+// The open streams of a server: bounded, in all and per agency; reminded to
+// send heartbeats; ended at shutdown. Thread-safe.
+class StreamRegistry {
+ public:
+  StreamRegistry(int max_streams, int max_streams_per_agency)
+      : max_streams_(max_streams),
+        max_streams_per_agency_(max_streams_per_agency) {}
+
+  // Registers a stream of `agency`; `heartbeat` is called now and then, from
+  // the thread that calls Heartbeat(). RESOURCE_EXHAUSTED names the limit
+  // reached; UNAVAILABLE after EndAll().
+  absl::StatusOr<uint64_t> Add(const v1::Agency& agency,
+                               std::shared_ptr<OpenStream> stream,
+                               std::function<void()> heartbeat)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Remove(uint64_t id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Reminds every stream. Call every few seconds, from one thread.
+  void Heartbeat() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends every stream with `status` and refuses new ones.
+  void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Entry {
+    std::string agency;
+    std::shared_ptr<OpenStream> stream;
+    std::function<void()> heartbeat;
+  };
+
+  const int max_streams_;
+  const int max_streams_per_agency_;
+
+  Mutex mu_;
+  std::map<uint64_t, Entry> streams_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, int> per_agency_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_COMMON_STREAM_REGISTRY_H_

@@ -1,0 +1,190 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "baton/v1/emergency_service.grpc.pb.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/common/tls.h"
+#include "tests/support/temp_dir.h"
+
+namespace baton {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A service behind mutual TLS, and certificates made by deploy/make-certs.
+class TlsTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    certs_ = new TempDir();
+    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
+                            "../../deploy/make-certs";
+    const std::string command =
+        make_certs.string() + " " + certs_->path() + " --bad >/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
+  static void TearDownTestSuite() { delete certs_; }
+
+  // The files of `name`, trusting the authority of the test.
+  static v1::TlsConfig Files(const std::string& name) {
+    v1::TlsConfig config;
+    config.set_ca_file(*certs_ / "ca.pem");
+    config.set_certificate_file(*certs_ / (name + ".pem"));
+    config.set_key_file(*certs_ / (name + ".key"));
+    return config;
+  }
+
+  void Serve(const v1::TlsConfig& config) {
+    auto credentials = MutualTlsServer(config);
+    ASSERT_TRUE(credentials.ok()) << credentials.status();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", *credentials, &port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(port_, 0);
+  }
+
+  // UNIMPLEMENTED: the service answered. UNAVAILABLE: no connection was made.
+  grpc::StatusCode CallAs(const v1::TlsConfig& config,
+                          const std::string& server_name) {
+    auto channel =
+        Dial("127.0.0.1:" + std::to_string(port_), server_name, config);
+    EXPECT_TRUE(channel.ok()) << channel.status();
+    auto stub = v1::EmergencyService::NewStub(*channel);
+    grpc::ClientContext context;
+    v1::GetWaitingResponse response;
+    return stub->GetWaiting(&context, v1::GetWaitingRequest(), &response)
+        .error_code();
+  }
+
+  static void Copy(const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(
+        from, to, std::filesystem::copy_options::overwrite_existing);
+  }
+
+  static TempDir* certs_;
+  v1::EmergencyService::Service service_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+TempDir* TlsTest::certs_ = nullptr;
+
+TEST_F(TlsTest, AgenciesOfOneAuthorityTalk) {
+  Serve(Files("exchange-baton"));
+  EXPECT_EQ(CallAs(Files("emergency-RX1RA"), "localhost"),
+            grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(CallAs(Files("emergency-RX1RA"), ""),
+            grpc::StatusCode::UNIMPLEMENTED)
+      << "127.0.0.1 is in the certificate";
+}
+
+TEST_F(TlsTest, AServerOfAnotherNameIsRefused) {
+  Serve(Files("exchange-baton"));
+  EXPECT_EQ(CallAs(Files("emergency-RX1RA"), "elsewhere.example"),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, AClientOfAnotherAuthorityIsRefused) {
+  Serve(Files("exchange-baton"));
+  EXPECT_EQ(CallAs(Files("bad/foreign"), "localhost"),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, AnExpiredClientIsRefused) {
+  Serve(Files("exchange-baton"));
+  EXPECT_EQ(CallAs(Files("bad/expired"), "localhost"),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(TlsTest, AClientWithoutACertificateIsRefused) {
+  Serve(Files("exchange-baton"));
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_verify_server_certs(false);
+  options.set_check_call_host(false);
+  options.set_certificate_verifier(
+      std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
+  auto channel =
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(port_),
+                          grpc::experimental::TlsCredentials(options));
+  auto stub = v1::EmergencyService::NewStub(channel);
+  grpc::ClientContext context;
+  v1::GetWaitingResponse response;
+  EXPECT_EQ(stub->GetWaiting(&context, v1::GetWaitingRequest(), &response)
+                .error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+// The server comes to trust a second authority while it runs.
+TEST_F(TlsTest, ReplacedFilesAreTakenUpWithoutARestart) {
+  const TempDir dir;
+  v1::TlsConfig config = Files("exchange-baton");
+  Copy(config.ca_file(), dir / "ca.pem");
+  config.set_ca_file(dir / "ca.pem");
+  config.mutable_refresh_interval()->set_seconds(1);
+  Serve(config);
+  EXPECT_EQ(CallAs(Files("bad/foreign"), "localhost"),
+            grpc::StatusCode::UNAVAILABLE);
+
+  std::ofstream(dir / "both.pem")
+      << std::ifstream(*certs_ / "ca.pem").rdbuf()
+      << std::ifstream(*certs_ / "bad/ca.pem").rdbuf();
+  std::filesystem::rename(dir / "both.pem", dir / "ca.pem");
+  auto channel = Dial("127.0.0.1:" + std::to_string(port_), "localhost",
+                      Files("bad/foreign"));
+  ASSERT_TRUE(channel.ok()) << channel.status();
+  EXPECT_TRUE((*channel)->WaitForConnected(std::chrono::system_clock::now() +
+                                           std::chrono::seconds(30)));
+  EXPECT_EQ(CallAs(Files("bad/foreign"), "localhost"),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
+// A fault is found before anything is dialled or served, and names the file.
+class TlsFilesTest : public TlsTest {
+ protected:
+  void ExpectFault(const v1::TlsConfig& config, const std::string& text) {
+    for (const absl::Status& status :
+         {MutualTlsServer(config).status(), MutualTlsClient(config).status()}) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+      EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+    }
+  }
+};
+
+TEST_F(TlsFilesTest, AMissingFileIsNamed) {
+  v1::TlsConfig config = Files("emergency-RX1RA");
+  config.set_ca_file("/nowhere/ca.pem");
+  ExpectFault(config, "tls.ca_file \"/nowhere/ca.pem\": cannot be read");
+  config.clear_ca_file();
+  ExpectFault(config, "tls.ca_file \"\": is required");
+}
+
+TEST_F(TlsFilesTest, AFileThatIsNotPemIsNamed) {
+  v1::TlsConfig config = Files("emergency-RX1RA");
+  config.set_certificate_file(__FILE__);
+  ExpectFault(config, "is not a certificate in PEM");
+  config = Files("emergency-RX1RA");
+  config.set_key_file(config.certificate_file());
+  ExpectFault(config, "is not a private key in PEM");
+}
+
+TEST_F(TlsFilesTest, AKeyOfAnotherCertificateIsNamed) {
+  v1::TlsConfig config = Files("emergency-RX1RA");
+  config.set_key_file(Files("police-E23000019").key_file());
+  ExpectFault(config, "is not the key of certificate_file");
+}
+
+TEST_F(TlsFilesTest, ARefreshBelowASecondIsRefused) {
+  v1::TlsConfig config = Files("emergency-RX1RA");
+  config.mutable_refresh_interval()->set_nanos(1000);
+  ExpectFault(config, "shorter than 1 s");
+}
+
+TEST_F(TlsFilesTest, AnAddressNeedsAPort) {
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      Dial("localhost", "", Files("emergency-RX1RA")).status()));
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,694 @@
+#include "services/broker/exchange.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "gtest/gtest.h"
+#include "services/common/agency.h"
+#include "services/common/faults.h"
+#include "services/common/ids.h"
+#include "services/common/proto_time.h"
+#include "storage/keys.h"
+#include "tests/support/exchange_fixture.h"
+
+namespace baton {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr absl::Duration kSecond = absl::Seconds(1);
+
+class ExchangeTest : public testing::Test {
+ protected:
+  void SetUp() override { exchange_.Start(); }
+
+  // Changes the configuration before anything is published.
+  void RestartWith(const std::function<void(v1::BrokerConfig*)>& change) {
+    change(&exchange_.config);
+    exchange_.Restart();
+  }
+  v1::DeskConfig* IntakeDesk() {
+    return exchange_.config.mutable_agencies(0)->mutable_desks(0);
+  }
+  v1::DeliveryRecord SettledOnDisk(const v1::PublishReceipt& receipt) {
+    return exchange_
+        .Read<v1::DeliveryRecord>(
+            DeliveryKey(ParseMessageId(receipt.message_id()).value(), kIntake))
+        .value_or(v1::DeliveryRecord());
+  }
+  bool IsDeadLetter(const v1::PublishReceipt& receipt) {
+    return exchange_
+        .ReadBytes(DeadLetterKey(kIntake,
+                                 ParseMessageId(receipt.message_id()).value()))
+        .has_value();
+  }
+
+  ExchangeFixture exchange_;
+};
+
+// --- Delivery.
+
+TEST_F(ExchangeTest, DeliversInPublishOrder) {
+  for (const char* text : {"a", "b", "c"}) exchange_.Publish(text);
+  const auto consumer = exchange_.Consume(kIntake);
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(ExchangeTest, DeliversToAWaitingConsumerInTheCommitThatPublishes) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const uint64_t before = exchange_.Head().commit();
+  exchange_.Publish("a");
+  EXPECT_EQ(exchange_.Head().commit(), before + 1);
+  EXPECT_EQ(consumer->Next().delivery_attempt(), 1);
+}
+
+TEST_F(ExchangeTest, AcknowledgedMessagesAreGone) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  exchange_.Advance(absl::Hours(1));
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).message_count(), 0u);
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).total_bytes(), 0u);
+}
+
+TEST_F(ExchangeTest, LeasesOneMessageOfAnOrderingKeyAtATime) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("first", "key");
+  exchange_.Publish("second", "key");
+  exchange_.Publish("other");
+  const v1::ReceivedMessage first = consumer->Next();
+  EXPECT_EQ(TextOf(first.message()), "first");
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("other"));
+  EXPECT_TRUE(exchange_.Ack(first).ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("second"));
+}
+
+TEST_F(ExchangeTest, ANackDelayHoldsItsKey) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("first", "key");
+  exchange_.Publish("second", "key");
+  EXPECT_TRUE(exchange_.Nack(consumer->Next(), "busy", absl::Seconds(30)).ok());
+  exchange_.Advance(absl::Seconds(29));
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  exchange_.Advance(kSecond);
+  const v1::ReceivedMessage again = consumer->Next();
+  EXPECT_EQ(TextOf(again.message()), "first");
+  EXPECT_EQ(again.delivery_attempt(), 2);
+}
+
+TEST_F(ExchangeTest, ANackWithoutDelayFollowsTheRetryPolicy) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  for (int seconds : {1, 2, 4, 8}) {
+    EXPECT_TRUE(exchange_.Nack(consumer->Next()).ok());
+    exchange_.Advance(absl::Seconds(seconds) - absl::Milliseconds(1));
+    EXPECT_THAT(consumer->TakeAll(), IsEmpty()) << seconds;
+    exchange_.Advance(absl::Milliseconds(1));
+  }
+}
+
+TEST_F(ExchangeTest, RedeliversAfterTheLeaseExpires) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  EXPECT_EQ(consumer->Next().delivery_attempt(), 1);
+  exchange_.Advance(absl::Seconds(59));
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  exchange_.Advance(kSecond);
+  EXPECT_EQ(consumer->Next().delivery_attempt(), 2);
+}
+
+TEST_F(ExchangeTest, ALateAcknowledgementSaysWhenTheLeaseEnded) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage late = consumer->Next();
+  exchange_.Advance(absl::Seconds(60));
+  const absl::Status status = exchange_.Ack(late);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("ended at 2026-01-01T00:01:00.000Z"));
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+}
+
+TEST_F(ExchangeTest, ALateAcknowledgementOfASettledMessageSaysWhen) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage late = consumer->Next();
+  exchange_.Advance(absl::Seconds(60));
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  const absl::Status status = exchange_.Ack(late);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("DELIVERY_STATE_ACKNOWLEDGED at 2026-01-01T00:01:00"));
+}
+
+TEST_F(ExchangeTest, ARepeatedAcknowledgementIsAnsweredAgain) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  exchange_.Restart();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DELIVERED), SizeIs(1));
+}
+
+TEST_F(ExchangeTest, ANackOfWhatIsAcknowledgedIsTooLate) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_EQ(exchange_.Nack(message).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ExchangeTest, AnAcknowledgementOnAQueueThatIsNotThereIsNotFound) {
+  EXPECT_EQ(exchange_.Ack("a-1-1", "council/E06000018/nowhere").code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(ExchangeTest, AnAcknowledgementOfALeaseThatNeverWasIsNotFound) {
+  EXPECT_EQ(exchange_.Ack("a-77-1").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(exchange_.Ack("nonsense").code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ExchangeTest, ALeaseOfOneQueueSettlesNothingOnAnother) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  EXPECT_EQ(exchange_.Ack(message, kDuty).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+}
+
+TEST_F(ExchangeTest, SettlesTheValidIdsOfARequestWithOthers) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  const auto result =
+      exchange_.Settle({.caller = CouncilCaller(),
+                        .kind = SettleKind::kAcknowledge,
+                        .queue = kIntake,
+                        .ack_ids = {"a-zz-1", consumer->Next().ack_id(), "bad"},
+                        .reason = "",
+                        .duration = std::nullopt,
+                        .done = nullptr});
+  ASSERT_TRUE(result.ok());
+  ASSERT_THAT(result->statuses, SizeIs(3));
+  EXPECT_EQ(result->statuses[0].code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(result->statuses[1].ok());
+  EXPECT_EQ(result->statuses[2].code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+}
+
+// --- Dead letters.
+
+TEST_F(ExchangeTest, DeadLettersAfterTheLastAttemptAndKeepsAllOfThem) {
+  IntakeDesk()->set_max_delivery_attempts(3);
+  exchange_.Restart();
+  const auto consumer = exchange_.Consume(kIntake, {.name = "one"});
+  const v1::PublishReceipt receipt = exchange_.Publish("a", "key");
+  exchange_.Publish("b", "key");
+  EXPECT_TRUE(exchange_.Nack(consumer->Next(), "full", kSecond).ok());
+  exchange_.Advance(kSecond);
+  consumer->Next();
+  exchange_.Advance(absl::Seconds(60));
+  EXPECT_TRUE(exchange_.Nack(consumer->Next(), "still full", kSecond).ok());
+
+  const v1::DeliveryRecord dead = SettledOnDisk(receipt);
+  EXPECT_EQ(dead.state(), v1::DELIVERY_STATE_DEAD_LETTERED);
+  EXPECT_THAT(dead.reason(), HasSubstr("3 attempts; the last: still full"));
+  ASSERT_EQ(dead.attempts_size(), 3);
+  EXPECT_EQ(dead.attempts(0).reason(), "full");
+  EXPECT_EQ(dead.attempts(1).reason(), "");
+  EXPECT_EQ(dead.attempts(2).reason(), "still full");
+  EXPECT_EQ(dead.attempts(2).consumer(), "one");
+  EXPECT_EQ(dead.attempts(2).delivery_attempt(), 3);
+  EXPECT_TRUE(IsDeadLetter(receipt));
+  EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DEAD_LETTERED), SizeIs(1));
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("b")) << "the key is released";
+}
+
+TEST_F(ExchangeTest, RejectedMessagesAreDeadLettersAtOnce) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a", "key");
+  exchange_.Publish("b", "key");
+  EXPECT_TRUE(exchange_.Reject(consumer->Next(), "cannot be read").ok());
+  const v1::DeliveryRecord dead = SettledOnDisk(receipt);
+  EXPECT_EQ(dead.state(), v1::DELIVERY_STATE_DEAD_LETTERED);
+  EXPECT_EQ(dead.reason(), "cannot be read");
+  EXPECT_EQ(dead.attempts_size(), 1);
+  EXPECT_TRUE(IsDeadLetter(receipt));
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("b"));
+}
+
+TEST_F(ExchangeTest, ExpiredMessagesAreDeadLettersToo) {
+  v1::Message message = TextMessage("a");
+  *message.mutable_expire_time() =
+      ToProto(exchange_.clock().Now().wall + absl::Minutes(5));
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), message);
+  exchange_.Advance(absl::Minutes(5));
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_EXPIRED);
+  EXPECT_TRUE(IsDeadLetter(receipt));
+  EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_EXPIRED), SizeIs(1));
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), IsEmpty());
+}
+
+TEST_F(ExchangeTest, AMessageThatExpiresWhileLeasedCanStillBeAcknowledged) {
+  const auto consumer = exchange_.Consume(kIntake);
+  v1::Message message = TextMessage("a");
+  *message.mutable_expire_time() =
+      ToProto(exchange_.clock().Now().wall + absl::Seconds(5));
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), message);
+  exchange_.Advance(absl::Seconds(6));
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+}
+
+TEST_F(ExchangeTest, AMessageThatExpiredWhileLeasedIsNotDeliveredAgain) {
+  const auto consumer = exchange_.Consume(kIntake);
+  v1::Message message = TextMessage("a");
+  *message.mutable_expire_time() =
+      ToProto(exchange_.clock().Now().wall + absl::Seconds(5));
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), message);
+  consumer->Next();
+  exchange_.Advance(absl::Seconds(60));
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_EXPIRED);
+}
+
+TEST_F(ExchangeTest, DeliversNothingBeforeItsDeliverTime) {
+  const auto consumer = exchange_.Consume(kIntake);
+  v1::Message message = TextMessage("later");
+  *message.mutable_deliver_time() =
+      ToProto(exchange_.clock().Now().wall + absl::Hours(2));
+  exchange_.Accept(HospitalCaller(), message);
+  exchange_.Publish("now");
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("now"));
+  exchange_.Restart();
+  const auto next = exchange_.Consume(kIntake);
+  exchange_.Advance(absl::Hours(2) - kSecond);
+  EXPECT_THAT(next->TakeTexts(), ElementsAre("now"));  // Never acknowledged.
+  exchange_.Advance(kSecond);
+  EXPECT_THAT(next->TakeTexts(), Contains("later"));
+}
+
+// --- Leases.
+
+TEST_F(ExchangeTest, AnExtendedLeaseKeepsItsId) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  exchange_.Advance(absl::Seconds(50));
+  EXPECT_TRUE(exchange_.ModifyDeadline(message, absl::Seconds(100)).ok());
+  exchange_.Advance(absl::Seconds(99));
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+}
+
+TEST_F(ExchangeTest, AShortenedLeaseEndsEarlier) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  EXPECT_TRUE(
+      exchange_.ModifyDeadline(consumer->Next(), absl::Seconds(10)).ok());
+  exchange_.Advance(absl::Seconds(10));
+  EXPECT_EQ(consumer->Next().delivery_attempt(), 2);
+}
+
+TEST_F(ExchangeTest, HandsOutNoMoreThanTheCreditInMessages) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 2});
+  for (const char* text : {"a", "b", "c", "d"}) exchange_.Publish(text);
+  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
+  ASSERT_THAT(held, SizeIs(2));
+  EXPECT_TRUE(exchange_.Ack(held[0]).ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("c"));
+  exchange_.Grant(*consumer, 3, 0);
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("d"));
+}
+
+TEST_F(ExchangeTest, ANackedMessageUsesUpNoCredit) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 1});
+  exchange_.Publish("a");
+  exchange_.Publish("b");
+  EXPECT_TRUE(exchange_.Nack(consumer->Next(), "later", absl::Minutes(5)).ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("b"));
+}
+
+TEST_F(ExchangeTest, HandsOutNoMoreThanTheCreditInBytes) {
+  const auto consumer = exchange_.Consume(kIntake, {.bytes = 5000});
+  const std::string two_thousand(2000, 'x');
+  for (int i = 0; i < 3; ++i) exchange_.Publish(two_thousand);
+  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
+  ASSERT_THAT(held, SizeIs(2));
+  EXPECT_TRUE(exchange_.Ack(held[0]).ok());
+  EXPECT_THAT(consumer->TakeAll(), SizeIs(1));
+}
+
+TEST_F(ExchangeTest, OneMessageLargerThanTheCreditStillFlows) {
+  const auto consumer = exchange_.Consume(kIntake, {.bytes = 1000});
+  exchange_.Publish(std::string(200 << 10, 'x'));
+  exchange_.Publish("small");
+  const v1::ReceivedMessage huge = consumer->Next();
+  EXPECT_THAT(consumer->TakeAll(), IsEmpty());
+  EXPECT_TRUE(exchange_.Ack(huge).ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("small"));
+}
+
+TEST_F(ExchangeTest, ServesConsumersInTurn) {
+  const auto one = exchange_.Consume(kIntake);
+  const auto two = exchange_.Consume(kIntake);
+  for (const char* text : {"a", "b", "c", "d"}) exchange_.Publish(text);
+  EXPECT_THAT(one->TakeTexts(), ElementsAre("a", "c"));
+  EXPECT_THAT(two->TakeTexts(), ElementsAre("b", "d"));
+}
+
+TEST_F(ExchangeTest, HandsOutMoreThanOneDispatchWithoutBeingAsked) {
+  const size_t count = Queue::kMaxDispatch + 100;
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 4096});
+  v1::PublishRequest request;
+  std::vector<Command> commands;
+  for (size_t i = 0; i < count; ++i) {
+    *request.add_messages() = TextMessage(absl::StrCat(i));
+    if (request.messages_size() == 64 || i + 1 == count) {
+      commands.push_back(
+          PublishCommand{HospitalCaller(), request, [](const auto&) {}});
+      request.clear_messages();
+    }
+  }
+  exchange_.Step(std::move(commands));
+  EXPECT_THAT(consumer->TakeTexts(), SizeIs(count));
+}
+
+TEST_F(ExchangeTest, ANewStreamOfTheSameNameTakesTheLeasesOverAtOnce) {
+  const auto one = exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("a");
+  const v1::ReceivedMessage first = one->Next();
+  const auto two = exchange_.Consume(kIntake, {.name = "mash-1"});
+  const v1::ReceivedMessage again = two->Next();
+  EXPECT_EQ(TextOf(again.message()), "a");
+  EXPECT_EQ(again.delivery_attempt(), 2);
+  EXPECT_EQ(exchange_.Ack(first).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(exchange_.Ack(again).ok());
+}
+
+TEST_F(ExchangeTest, AReplacedStreamGetsNothingMore) {
+  const auto one = exchange_.Consume(kIntake, {.name = "mash-1"});
+  for (const char* text : {"a", "b", "c", "d"}) exchange_.Publish(text);
+  EXPECT_THAT(one->TakeAll(), SizeIs(4));
+  const auto two = exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("e");
+  EXPECT_THAT(two->TakeTexts(), ElementsAre("a", "b", "c", "d", "e"));
+  EXPECT_THAT(one->TakeAll(), IsEmpty());
+  exchange_.Unsubscribe(*one);
+  exchange_.Publish("f");
+  EXPECT_THAT(two->TakeTexts(), ElementsAre("f"));
+}
+
+TEST_F(ExchangeTest, AStreamOfAnotherOrNoNameTakesNothingOver) {
+  const auto one = exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("a");
+  const v1::ReceivedMessage first = one->Next();
+  EXPECT_THAT(exchange_.Consume(kIntake, {.name = "mash-2"})->TakeAll(),
+              IsEmpty());
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), IsEmpty());
+  EXPECT_TRUE(exchange_.Ack(first).ok());
+}
+
+TEST_F(ExchangeTest, UnnamedStreamsTakeNothingOverFromEachOther) {
+  const auto one = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  const v1::ReceivedMessage first = one->Next();
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), IsEmpty());
+  EXPECT_TRUE(exchange_.Ack(first).ok());
+}
+
+TEST_F(ExchangeTest, LeasesOutliveTheirStream) {
+  const auto one = exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("a");
+  const v1::ReceivedMessage first = one->Next();
+  exchange_.Unsubscribe(*one);
+  const auto two = exchange_.Consume(kIntake, {.name = "mash-2"});
+  exchange_.Advance(absl::Seconds(59));
+  EXPECT_THAT(two->TakeAll(), IsEmpty());
+  EXPECT_TRUE(exchange_.Ack(first).ok());
+}
+
+TEST_F(ExchangeTest, APullThatDoesNotWaitIsAnsweredAtOnce) {
+  const auto empty = exchange_.Consume(kIntake, {.once = true, .wait = false});
+  EXPECT_EQ(empty->calls, 1);
+  EXPECT_THAT(empty->TakeAll(), IsEmpty());
+  for (const char* text : {"a", "b", "c"}) exchange_.Publish(text);
+  const auto two =
+      exchange_.Consume(kIntake, {.credit = 2, .once = true, .wait = false});
+  EXPECT_EQ(two->calls, 1);
+  EXPECT_THAT(two->TakeTexts(), ElementsAre("a", "b"));
+  exchange_.Publish("d");
+  EXPECT_EQ(two->calls, 1);
+}
+
+TEST_F(ExchangeTest, APullThatWaitsEndsWithItsFirstDelivery) {
+  const auto pull = exchange_.Consume(kIntake, {.once = true});
+  EXPECT_EQ(pull->calls, 0);
+  exchange_.Publish("a");
+  exchange_.Publish("b");
+  EXPECT_EQ(pull->calls, 1);
+  EXPECT_THAT(pull->TakeTexts(), ElementsAre("a"));
+}
+
+// --- Restart.
+
+TEST_F(ExchangeTest, KeepsEverythingAcrossARestart) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 1});
+  for (const char* text : {"a", "b", "c"}) exchange_.Publish(text);
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  const v1::QueueRecord before = exchange_.QueueOnDisk(kIntake);
+  EXPECT_EQ(before.message_count(), 2u);
+  exchange_.Restart();
+  exchange_.Step();
+  exchange_.Advance(absl::Seconds(60));
+  const auto next = exchange_.Consume(kIntake);
+  EXPECT_THAT(next->TakeTexts(), ElementsAre("b", "c"));
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).message_count(), 2u);
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).total_bytes(), before.total_bytes());
+}
+
+TEST_F(ExchangeTest, LeasesGetTheirFullDeadlineAgainAfterARestart) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  exchange_.Advance(absl::Seconds(59));
+  exchange_.Restart();
+  exchange_.Step();
+  const auto next = exchange_.Consume(kIntake);
+  exchange_.Advance(absl::Seconds(59));
+  EXPECT_THAT(next->TakeAll(), IsEmpty());
+  exchange_.Advance(kSecond);
+  EXPECT_EQ(next->Next().delivery_attempt(), 2);
+}
+
+TEST_F(ExchangeTest, AnAcknowledgementFromBeforeARestartStillHolds) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  exchange_.Restart();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+}
+
+TEST_F(ExchangeTest, AReconnectedConsumerTakesItsLeasesOverAfterARestart) {
+  exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("a");
+  exchange_.Restart();
+  const auto back = exchange_.Consume(kIntake, {.name = "mash-1"});
+  EXPECT_EQ(back->Next().delivery_attempt(), 2);
+}
+
+// A nacked message stands before more leases than the window loads.
+TEST_F(ExchangeTest, SettlesLeasesBehindTheWindowAfterARestart) {
+  exchange_.config.mutable_limits()->set_queue_window(4);
+  exchange_.Restart();
+  const auto consumer = exchange_.Consume(kIntake, {.name = "mash-1"});
+  for (int i = 0; i < 20; ++i) exchange_.Publish(absl::StrCat(i));
+  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
+  ASSERT_THAT(held, SizeIs(20));
+  exchange_.Unsubscribe(*consumer);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(exchange_.Nack(held[i], "", absl::ZeroDuration()).ok());
+  }
+  exchange_.Restart();
+  exchange_.Step();
+  EXPECT_TRUE(exchange_.Ack(held[15]).ok());
+  EXPECT_TRUE(exchange_.Ack(held[15]).ok());
+  EXPECT_TRUE(exchange_.Nack(held[16], "", absl::ZeroDuration()).ok());
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).message_count(), 19u);
+  const auto back = exchange_.Consume(kIntake, {.name = "mash-1"});
+  std::vector<std::string> texts = back->TakeTexts();
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  EXPECT_THAT(texts, SizeIs(19));
+}
+
+TEST_F(ExchangeTest, ScansNothingBelowTheFloorAfterARestart) {
+  const auto consumer = exchange_.Consume(kIntake);
+  for (int i = 0; i < 10; ++i) exchange_.Publish(absl::StrCat(i));
+  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(exchange_.Ack(held[i]).ok());
+  exchange_.Restart();
+  std::vector<KeyRange> scans;
+  exchange_.store().on_scan = [&scans](const KeyRange& range) {
+    if (absl::StartsWith(range.begin, "q/")) scans.push_back(range);
+  };
+  exchange_.Step();
+  const uint64_t ninth = ParseAckId(held[8].ack_id())->sequence;
+  ASSERT_THAT(scans, SizeIs(1));
+  EXPECT_EQ(scans[0].begin, QueueEntries(kIntake, ninth).begin);
+}
+
+TEST_F(ExchangeTest, ScansNoQueueThatIsEmpty) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  exchange_.Restart();
+  int scans = 0;
+  exchange_.store().on_scan = [&scans](const KeyRange&) { ++scans; };
+  exchange_.Step();
+  EXPECT_EQ(scans, 0);
+}
+
+TEST_F(ExchangeTest, WritesNothingWhenThereIsNothingToDo) {
+  exchange_.Step();  // Writes that it started.
+  const uint64_t commit = exchange_.Head().commit();
+  for (int i = 0; i < 5; ++i) exchange_.Advance(kSecond);
+  EXPECT_EQ(exchange_.Head().commit(), commit);
+}
+
+// --- Limits and the disk.
+
+TEST_F(ExchangeTest, AFullQueueRefusesWithDetails) {
+  IntakeDesk()->set_max_messages(2);
+  exchange_.Restart();
+  exchange_.Publish("a");
+  exchange_.Publish("b");
+  const absl::Status status =
+      exchange_.Publish(HospitalCaller(), TextMessage("c")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  google::rpc::QuotaFailure quota;
+  google::rpc::RetryInfo retry;
+  const auto payload = [&status](const char* type) {
+    return std::string(
+        status.GetPayload(absl::StrCat("type.googleapis.com/google.rpc.", type))
+            .value());
+  };
+  ASSERT_TRUE(quota.ParseFromString(payload("QuotaFailure")));
+  ASSERT_TRUE(retry.ParseFromString(payload("RetryInfo")));
+  EXPECT_EQ(quota.violations(0).subject(), "max_messages");
+  EXPECT_EQ(retry.retry_delay().seconds(), 30);
+  const auto consumer = exchange_.Consume(kIntake);
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  exchange_.Publish("c");
+}
+
+TEST_F(ExchangeTest, AQueueFullInBytesRefuses) {
+  IntakeDesk()->set_max_bytes(5000);
+  exchange_.Restart();
+  exchange_.Publish(std::string(4000, 'x'));
+  EXPECT_EQ(
+      exchange_.Publish(HospitalCaller(), TextMessage(std::string(4000, 'x')))
+          .status()
+          .code(),
+      absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(ExchangeTest, ABatchThatDoesNotFitWholeIsRefusedWhole) {
+  IntakeDesk()->set_max_messages(2);
+  exchange_.Restart();
+  v1::PublishRequest request;
+  for (int i = 0; i < 3; ++i) *request.add_messages() = TextMessage("a");
+  EXPECT_EQ(exchange_.Publish(HospitalCaller(), request).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).message_count(), 0u);
+}
+
+TEST_F(ExchangeTest, NothingIsToldWhenTheCommitFails) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.store().on_commit = [](const Batch&) {
+    return CommitResult{CommitOutcome::kFenced, absl::AbortedError("fenced")};
+  };
+  bool answered = false;
+  std::vector<Command> commands;
+  v1::PublishRequest request;
+  *request.add_messages() = TextMessage("a");
+  commands.push_back(
+      PublishCommand{HospitalCaller(), request,
+                     [&answered](const auto&) { answered = true; }});
+  EXPECT_FALSE(exchange_.StepOnce(std::move(commands)).ok());
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(consumer->calls, 0);
+}
+
+TEST_F(ExchangeTest, ADamagedQueueEntryStopsTheExchange) {
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  exchange_.Damage(
+      QueueEntryKey(kIntake, ParseMessageId(receipt.message_id()).value()),
+      "\xff");
+  exchange_.Restart();
+  EXPECT_EQ(exchange_.StepOnce({}).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+// What the disk did must not pass for an answer to the caller.
+TEST_F(ExchangeTest, ADamagedDeliveryRecordStopsTheExchange) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  const v1::ReceivedMessage message = consumer->Next();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  exchange_.Damage(
+      DeliveryKey(ParseMessageId(receipt.message_id()).value(), kIntake),
+      "\xff");
+  exchange_.Restart();
+  std::vector<Command> commands;
+  commands.push_back(SettleCommand{.caller = CouncilCaller(),
+                                   .kind = SettleKind::kAcknowledge,
+                                   .queue = kIntake,
+                                   .ack_ids = {message.ack_id()},
+                                   .reason = "",
+                                   .duration = std::nullopt,
+                                   .done = [](const auto&) {}});
+  EXPECT_EQ(exchange_.StepOnce(std::move(commands)).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ExchangeTest, ADamagedConversationStopsTheExchange) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), FlagMessage({"Ann"}));
+  const v1::ReceivedMessage message = consumer->Next();
+  exchange_.Damage(
+      ConversationKey(ParseConversationId(receipt.conversation_id()).value()),
+      "\xff");
+  exchange_.Restart();
+  std::vector<Command> commands;
+  commands.push_back(SettleCommand{.caller = CouncilCaller(),
+                                   .kind = SettleKind::kAcknowledge,
+                                   .queue = kIntake,
+                                   .ack_ids = {message.ack_id()},
+                                   .reason = "",
+                                   .duration = std::nullopt,
+                                   .done = [](const auto&) {}});
+  EXPECT_EQ(exchange_.StepOnce(std::move(commands)).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace baton
