@@ -14,6 +14,7 @@
 #include "services/broker/sealed_records.h"
 #include "services/broker/sequencer.h"
 #include "services/broker/tracking_service.h"
+#include "services/broker/view.h"
 #include "services/broker/watch_hub.h"
 #include "services/common/executor.h"
 #include "services/common/faults.h"
@@ -138,6 +139,7 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
       }
       *received.mutable_message() = *std::move(message);
     }
+    ApplyView(delivery.recipient, received.mutable_message());
     received.set_ack_id(
         FormatAckId({handover.leased.sequence, handover.leased.attempt}));
     received.set_delivery_attempt(handover.leased.attempt);

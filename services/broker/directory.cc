@@ -27,8 +27,8 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk,
   return policy;
 }
 
-void CheckDesk(const v1::DeskConfig& desk, const std::string& path,
-               Faults* faults) {
+void CheckDesk(const v1::DeskConfig& desk, const QueuePolicy& policy,
+               const std::string& path, Faults* faults) {
   if (!IsDeskName(desk.name())) {
     faults->Add(path + ".name", "must be 1 to 32 of a-z, 0-9 and '-'");
   }
@@ -39,9 +39,13 @@ void CheckDesk(const v1::DeskConfig& desk, const std::string& path,
   if (desk.max_messages() < 0 || desk.max_bytes() < 0) {
     faults->Add(path, "max_messages and max_bytes must not be negative");
   }
-  if (FromProto(desk.min_retry_delay()) < absl::ZeroDuration() ||
-      FromProto(desk.max_retry_delay()) < FromProto(desk.min_retry_delay())) {
-    faults->Add(path, "needs 0 <= min_retry_delay <= max_retry_delay");
+  if (policy.min_retry_delay < absl::ZeroDuration() ||
+      policy.max_retry_delay < policy.min_retry_delay) {
+    faults->Add(
+        path, absl::StrCat("needs 0 <= min_retry_delay (",
+                           absl::FormatDuration(policy.min_retry_delay),
+                           ") <= max_retry_delay (",
+                           absl::FormatDuration(policy.max_retry_delay), ")"));
   }
 }
 
@@ -70,11 +74,10 @@ absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
     }
     for (int k = 0; k < agency.desks_size(); ++k) {
       const std::string desk_path = absl::StrCat(path, ".desks[", k, "]");
-      CheckDesk(agency.desks(k), desk_path, faults);
+      const QueuePolicy policy = PolicyOf(agency.desks(k), config.limits());
+      CheckDesk(agency.desks(k), policy, desk_path, faults);
       const std::string queue = absl::StrCat(name, "/", agency.desks(k).name());
-      if (!directory.queues_
-               .emplace(queue, PolicyOf(agency.desks(k), config.limits()))
-               .second) {
+      if (!directory.queues_.emplace(queue, policy).second) {
         faults->Add(desk_path, absl::StrCat(queue, " stands here twice"));
       }
     }

@@ -299,6 +299,8 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   }
   subscriptions_[id] = {.queue = queue->second.get(),
                         .sink = std::move(command.sink),
+                        .agency = command.caller.agency,
+                        .reader = std::move(command.caller.agency),
                         .once = command.once,
                         .wait = command.wait};
   Touch(queue->second.get());
@@ -308,7 +310,9 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
     DispatchQueue(queue->second.get(), now, result);
     const auto it = subscriptions_.find(id);
     if (it != subscriptions_.end()) {
-      result->deliveries.push_back({.sink = it->second.sink, .messages = {}});
+      result->deliveries.push_back({.sink = it->second.sink,
+                                    .messages = {},
+                                    .reader = it->second.reader});
       EndSubscription(id);
     }
   }
@@ -455,8 +459,9 @@ void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
     }
     ledger_->Append(std::move(entry));
     Subscription& subscription = subscriptions_.at(consumer_id);
-    result->deliveries.push_back(
-        {.sink = subscription.sink, .messages = std::move(messages)});
+    result->deliveries.push_back({.sink = subscription.sink,
+                                  .messages = std::move(messages),
+                                  .reader = subscription.reader});
     if (subscription.once) EndSubscription(consumer_id);
   }
 }

@@ -29,6 +29,7 @@ struct StepResult {
   struct Delivery {
     std::shared_ptr<DeliverySink> sink;
     std::vector<Handover> messages;
+    v1::Agency reader;  // Who gets them: see ForReader.
   };
   std::vector<std::function<void()>> replies;
   std::vector<Delivery> deliveries;
@@ -67,6 +68,7 @@ class Exchange {
   struct Subscription {
     Queue* queue;
     std::shared_ptr<DeliverySink> sink;
+    v1::Agency reader;
     bool once;
     bool wait;
   };

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -23,6 +24,20 @@ constexpr size_t kMaxAttributeValueBytes = 256;
 constexpr int64_t kMaxAttachmentBytes = 20 << 20;
 constexpr absl::Duration kMaxDeliverAhead = absl::Hours(24 * 400);
 constexpr absl::Duration kMaxClockSkew = absl::Hours(24);
+
+// W3C trace context, version 00.
+bool IsTraceparent(absl::string_view text) {
+  constexpr absl::string_view kForm =
+      "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+  if (text.size() != kForm.size()) return false;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool fits = kForm[i] == 'h' ? absl::ascii_isxdigit(text[i]) &&
+                                            !absl::ascii_isupper(text[i])
+                                      : text[i] == kForm[i];
+    if (!fits) return false;
+  }
+  return true;
+}
 
 // Checks one message; `path` is "messages[i]".
 class MessageCheck {
@@ -168,17 +183,23 @@ class MessageCheck {
     if (!message_->ordering_key().empty()) {
       CheckToken("ordering_key", message_->ordering_key());
     }
-    if (!message_->traceparent().empty()) {
-      CheckToken("traceparent", message_->traceparent());
+    // Its form leaves no room for anything else; a random trace id now and
+    // then holds ten digits on their own.
+    if (!message_->traceparent().empty() &&
+        !IsTraceparent(message_->traceparent())) {
+      Fault("traceparent",
+            "must be 00-<32 hex>-<16 hex>-<2 hex> in lower case");
     }
     if (!message_->conversation_id().empty() &&
         !ParseConversationId(message_->conversation_id()).ok()) {
       Fault("conversation_id", "is no conversation id of this exchange");
     }
+    CheckNothingPersonal("conversation_id", message_->conversation_id());
     if (!message_->in_reply_to().empty() &&
         !ParseMessageId(message_->in_reply_to()).ok()) {
       Fault("in_reply_to", "is no message id of this exchange");
     }
+    CheckNothingPersonal("in_reply_to", message_->in_reply_to());
     if (message_->sender_sequence() < 0) {
       Fault("sender_sequence", "must not be negative");
     }
@@ -194,10 +215,6 @@ class MessageCheck {
     if (message_->has_deliver_time() &&
         FromProto(message_->deliver_time()) > now_ + kMaxDeliverAhead) {
       Fault("deliver_time", "is more than 400 days ahead");
-    }
-    if (message_->has_expire_time() &&
-        FromProto(message_->expire_time()) <= now_) {
-      Fault("expire_time", "has passed");
     }
   }
 
@@ -271,6 +288,7 @@ class MessageCheck {
                  !ParseMatterId(part.matter_id()).ok()) {
         Fault(field + ".matter_id", "is no matter id of this exchange");
       }
+      CheckNothingPersonal(field + ".matter_id", part.matter_id());
       CheckContent(field, part);
     }
     if (opened > 0 && !message_->conversation_id().empty()) {
@@ -324,6 +342,16 @@ class MessageCheck {
           attachment.size_bytes() > kMaxAttachmentBytes) {
         Fault("attachments", "need a SHA-256 and a size of at most 20 MiB");
       }
+      if (!IsToken(attachment.media_type(), kMaxTokenBytes)) {
+        Fault("attachments", "need a media type, for example image/jpeg");
+      }
+      if (!attachment.matter_id().empty() &&
+          !IsNewMatter(attachment.matter_id()) &&
+          !ParseMatterId(attachment.matter_id()).ok()) {
+        Fault("attachments", "name a matter of this exchange, or none");
+      }
+      CheckNothingPersonal("attachments", attachment.media_type());
+      CheckNothingPersonal("attachments", attachment.matter_id());
     }
   }
 

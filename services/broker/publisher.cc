@@ -100,6 +100,29 @@ std::optional<Content> ContentOf(const v1::PayloadPart& part) {
   return content;
 }
 
+// True for the common part, and for "#n" of one of the parts.
+bool OpensMatter(const v1::Message& message, const std::string& matter_id) {
+  return matter_id.empty() ||
+         std::any_of(message.payload().begin(), message.payload().end(),
+                     [&matter_id](const v1::PayloadPart& part) {
+                       return part.matter_id() == matter_id;
+                     });
+}
+
+int64_t ExpectedVersionOf(const v1::PayloadPart& part) {
+  if (const auto taken = ContentOf<v1::Taken>(part)) {
+    return taken->expected_version();
+  }
+  const auto decision = ContentOf<v1::Decision>(part);
+  return decision ? decision->expected_version() : 0;
+}
+
+// "#2" of what opens `conversation_id` becomes "<conversation_id>.2".
+void NameMatter(const std::string& conversation_id, std::string* matter_id) {
+  if (matter_id->empty()) return;
+  *matter_id = absl::StrCat(conversation_id, ".", matter_id->substr(1));
+}
+
 }  // namespace
 
 Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
@@ -120,6 +143,7 @@ absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
     ASSIGN_OR_RETURN(Draft draft, Check(sender, std::move(message)));
     drafts.push_back(std::move(draft));
   }
+  RETURN_IF_ERROR(CheckTogether(drafts));
   RETURN_IF_ERROR(CheckRoom(drafts));
 
   Published published;
@@ -144,6 +168,12 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   draft.message = std::move(message);
   RETURN_IF_ERROR(CheckRepeat(sender, &draft));
   if (draft.is_repeat) return draft;
+  // Not among the checks without state: a repeat may come later than this.
+  if (draft.message.has_expire_time() &&
+      FromProto(draft.message.expire_time()) <= ledger_->commit_time()) {
+    return absl::InvalidArgumentError(
+        "expire_time has passed; nothing was published");
+  }
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
   return draft;
@@ -243,6 +273,12 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
       return absl::InvalidArgumentError(
           "a part names a matter, and conversation_id is empty");
     }
+    for (const v1::Attachment& attachment : message.attachments()) {
+      if (!OpensMatter(message, attachment.matter_id())) {
+        return absl::InvalidArgumentError(
+            "an attachment names a matter that no part opens");
+      }
+    }
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(draft->conversation_number,
@@ -253,18 +289,19 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
     return absl::NotFoundError(absl::StrCat(
         "no conversation ", message.conversation_id(), " of this agency"));
   }
-  if (conversation->record.message_sequences_size() >=
-      max_conversation_messages_) {
-    return LimitReached("max_conversation_messages",
-                        absl::StrCat(message.conversation_id(), " holds ",
-                                     max_conversation_messages_, " messages"),
-                        absl::Hours(24));
-  }
   for (const v1::PayloadPart& part : message.payload()) {
     if (!part.matter_id().empty() &&
         FindMatter(*conversation, part.matter_id()) < 0) {
       return absl::InvalidArgumentError(absl::StrCat(
           message.conversation_id(), " has no matter ", part.matter_id()));
+    }
+  }
+  for (const v1::Attachment& attachment : message.attachments()) {
+    if (!attachment.matter_id().empty() &&
+        FindMatter(*conversation, attachment.matter_id()) < 0) {
+      return absl::InvalidArgumentError(absl::StrCat(message.conversation_id(),
+                                                     " has no matter ",
+                                                     attachment.matter_id()));
     }
   }
   return CheckCustodyContent(sender, message, *conversation);
@@ -306,6 +343,39 @@ absl::Status Publisher::CheckCustodyContent(const Identity& sender,
         taken ? taken->expected_version() : decision->expected_version()));
   }
   return faults.ToStatus();
+}
+
+// What no message of a request shows alone: how many a conversation gets, and
+// custody decided on a version that an earlier message of the request moves.
+absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
+  absl::flat_hash_map<uint64_t, int> sizes;
+  absl::flat_hash_set<std::string> moved;
+  for (const Draft& draft : drafts) {
+    if (draft.is_repeat || draft.conversation_number == 0) continue;
+    ASSIGN_OR_RETURN(const Conversation* const conversation,
+                     ledger_->FindConversation(draft.conversation_number));
+    if (conversation->record.message_sequences_size() +
+            sizes[draft.conversation_number]++ >=
+        max_conversation_messages_) {
+      return LimitReached(
+          "max_conversation_messages",
+          absl::StrCat(draft.message.conversation_id(), " holds at most ",
+                       max_conversation_messages_, " messages"),
+          absl::Hours(24));
+    }
+    if (!IsCustodyKind(draft.message.kind())) continue;
+    for (const v1::PayloadPart& part : draft.message.payload()) {
+      const bool first = moved.insert(part.matter_id()).second;
+      if (!first && ExpectedVersionOf(part) != 0) {
+        return WithReason(absl::AbortedError(absl::StrCat(
+                              "an earlier message of this request moves the "
+                              "version of matter ",
+                              part.matter_id())),
+                          "VERSION_MOVED");
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Publisher::CheckRoom(const std::vector<Draft>& drafts) {
@@ -352,10 +422,10 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
   }
   message->set_conversation_id(opened.record.conversation().conversation_id());
   for (v1::PayloadPart& part : *message->mutable_payload()) {
-    if (!part.matter_id().empty()) {
-      part.set_matter_id(absl::StrCat(message->conversation_id(), ".",
-                                      part.matter_id().substr(1)));
-    }
+    NameMatter(message->conversation_id(), part.mutable_matter_id());
+  }
+  for (v1::Attachment& attachment : *message->mutable_attachments()) {
+    NameMatter(message->conversation_id(), attachment.mutable_matter_id());
   }
   return ledger_->AddConversation(sequence, std::move(opened));
 }

@@ -74,6 +74,7 @@ class Publisher {
   absl::Status CheckCustodyContent(const Identity& sender,
                                    const v1::Message& message,
                                    const Conversation& conversation);
+  absl::Status CheckTogether(const std::vector<Draft>& drafts);
   absl::Status CheckRoom(const std::vector<Draft>& drafts);
 
   absl::Status Apply(const Identity& sender, Draft draft, Instant now,

@@ -87,6 +87,7 @@ class Queue {
 
   const std::string& name() const { return name_; }
   const v1::QueueRecord& record() const { return record_; }
+  size_t items_in_memory() const { return items_.size(); }
 
   // --- Window.
 

@@ -19,6 +19,22 @@ size_t BytesOf(const Command& command) {
                             : publish->request.ByteSizeLong();
 }
 
+// Writes a command leads to, at most: message, idempotency key, conversation
+// and one entry per recipient; entry, delivery and dead letter of an ack_id.
+size_t OperationsOf(const Command& command) {
+  if (const auto* publish = std::get_if<PublishCommand>(&command)) {
+    size_t operations = 0;
+    for (const v1::Message& message : publish->request.messages()) {
+      operations += 3 + message.recipients_size();
+    }
+    return operations;
+  }
+  if (const auto* settle = std::get_if<SettleCommand>(&command)) {
+    return 4 * settle->ack_ids.size();
+  }
+  return 1;
+}
+
 }  // namespace
 
 Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
@@ -28,6 +44,7 @@ absl::Status Sequencer::Submit(Command command) {
   const bool is_publish = std::holds_alternative<PublishCommand>(command);
   const size_t limit = options_.max_pending * (is_publish ? 1 : 2);
   const size_t bytes = BytesOf(command);
+  const size_t operations = OperationsOf(command);
   MutexLock lock(&mu_);
   if (stopping_) {
     return absl::UnavailableError("the exchange is stopping; try again");
@@ -38,7 +55,7 @@ absl::Status Sequencer::Submit(Command command) {
                         absl::StrCat(pending_.size(), " commands wait"),
                         kRetryAfter);
   }
-  pending_.push_back({std::move(command), bytes});
+  pending_.push_back({std::move(command), bytes, operations});
   if (pending_.size() == 1) arrived_.Signal();
   return absl::OkStatus();
 }
@@ -51,16 +68,22 @@ void Sequencer::RefusePublish(absl::Status reason) {
 std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {
   std::vector<Command> commands;
   size_t bytes = 0;
+  size_t operations = 0;
+  const auto fits = [&](const Pending& next) {
+    return commands.empty() ||
+           (commands.size() < kMaxStepCommands &&
+            bytes + next.bytes <= kMaxStepBytes &&
+            operations + next.operations <= kMaxStepOperations);
+  };
   MutexLock lock(&mu_);
   while (wait && pending_.empty() && !stopping_) {
     const absl::Duration left = until - clock_->Now().steady;
     if (left <= absl::ZeroDuration()) break;
     arrived_.WaitWithTimeout(&mu_, left);
   }
-  while (
-      !pending_.empty() && commands.size() < kMaxStepCommands &&
-      (commands.empty() || bytes + pending_.front().bytes <= kMaxStepBytes)) {
+  while (!pending_.empty() && fits(pending_.front())) {
     bytes += pending_.front().bytes;
+    operations += pending_.front().operations;
     commands.push_back(std::move(pending_.front().command));
     pending_.pop_front();
   }

@@ -27,6 +27,9 @@ class Sequencer {
   // What one step takes at most.
   static constexpr size_t kMaxStepCommands = 512;
   static constexpr size_t kMaxStepBytes = 8 << 20;
+  // Far below what a store commits at once: a step also ends leases and hands
+  // out messages.
+  static constexpr size_t kMaxStepOperations = 32 << 10;
   // Steps committed and not yet told; the commit thread waits at this many.
   static constexpr size_t kMaxUntold = 64;
 
@@ -67,6 +70,7 @@ class Sequencer {
   struct Pending {
     Command command;
     size_t bytes;
+    size_t operations;
   };
 
   // Waits for commands or `until`; empty when stopping or a tick is due.

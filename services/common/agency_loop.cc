@@ -15,6 +15,7 @@ bool AgencyLoop::Post(Event event) {
 }
 
 absl::StatusOr<bool> AgencyLoop::Step(Instant now) {
+  now_ = now;
   std::vector<Event> events;
   bool more = false;
   {

@@ -63,6 +63,9 @@ class AgencyLoop {
   // True when more is pending.
   absl::StatusOr<bool> Step(Instant now) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The time of the step that is running; on the loop only.
+  Instant now() const { return now_; }
+
   // When the desk wants its next turn; on the loop only.
   std::optional<absl::Duration> next_turn() const { return next_turn_; }
 
@@ -81,6 +84,7 @@ class AgencyLoop {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 
   // Owned by the thread that steps.
+  Instant now_{};
   std::vector<std::function<void()>> effects_;
   std::optional<absl::Duration> next_turn_;
   absl::Status failed_;

@@ -22,7 +22,8 @@ absl::StatusOr<v1::Agency> AgencyFromSpiffe(
         "the certificate's SPIFFE URI is not of trust domain ", trust_domain));
   }
   const std::vector<absl::string_view> steps = absl::StrSplit(rest, '/');
-  if (steps.size() >= 3 && steps.size() <= 4 && steps[0] == "agency") {
+  if (steps.size() >= 3 && steps.size() <= 4 && steps[0] == "agency" &&
+      !steps.back().empty()) {
     if (absl::StatusOr<v1::Agency> agency =
             ParseAgency(absl::StrCat(steps[1], "/", steps[2]));
         agency.ok()) {

@@ -41,6 +41,8 @@ absl::StatusOr<uint64_t> FromBase32(absl::string_view digits,
     }
     value = value << 5 | digit;
   }
+  // One thing has one id: no leading zeros.
+  if (ToBase32(value) != digits) return BadId(what);
   return value;
 }
 

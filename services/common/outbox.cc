@@ -207,9 +207,7 @@ absl::StatusOr<v1::Message> Outbox::OpenForSending(
 
 absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
   std::vector<Outgoing> outgoing;
-  int in_flight = static_cast<int>(
-      std::count_if(unsettled_.begin(), unsettled_.end(),
-                    [](const auto& pair) { return pair.second.in_flight; }));
+  int in_flight = InFlight();
   for (auto& [outbox_id, entry] : unsettled_) {
     if (in_flight >= kMaxInFlight) break;
     if (entry.state != Held() || entry.in_flight ||
@@ -225,8 +223,16 @@ absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
   return outgoing;
 }
 
+int Outbox::InFlight() const {
+  return static_cast<int>(
+      std::count_if(unsettled_.begin(), unsettled_.end(),
+                    [](const auto& pair) { return pair.second.in_flight; }));
+}
+
 std::optional<absl::Duration> Outbox::NextDue() const {
   std::optional<absl::Duration> next;
+  // An answer makes room; until then nothing can be taken.
+  if (InFlight() >= kMaxInFlight) return next;
   for (const auto& [outbox_id, entry] : unsettled_) {
     if (entry.state != Held() || entry.in_flight ||
         threads_.at(entry.thread).front() != outbox_id) {

@@ -137,6 +137,7 @@ class Outbox {
   absl::Status Load(Instant now);
   void Track(uint64_t outbox_id, const v1::OutboxRecord& record, Instant now);
   void Untrack(uint64_t outbox_id);
+  int InFlight() const;
   absl::StatusOr<v1::Message> OpenForSending(uint64_t outbox_id,
                                              const Unsettled& entry) const;
   absl::Status SetState(uint64_t outbox_id, v1::OutboxState state, Instant now,

@@ -218,13 +218,34 @@ TEST_F(ConversationTest, ReasonsStayWithTheCouncil) {
 }
 
 TEST_F(ConversationTest, TheSendersCopyOfADecisionHasNoReason) {
-  const auto hospital = exchange_.Consume(kHospitalDesk);
   const v1::PublishReceipt receipt = Flag({"Ann"});
-  exchange_.Accept(CouncilCaller(),
-                   Decision(receipt, v1::OUTCOME_NO_FURTHER_ACTION,
-                            "the neighbour's word only"));
-  EXPECT_THAT(hospital->Next().message().payload(0).content(),
-              Not(HasSubstr("neighbour")));
+  exchange_.Accept(
+      CouncilCaller(),
+      Changed<v1::Decision>(Decision(receipt, v1::OUTCOME_NO_FURTHER_ACTION,
+                                     "the neighbour's word only"),
+                            [](v1::Decision* decision) {
+                              decision->set_open_case_reference("case 77");
+                            }));
+  const auto check = [&](const v1::Message& message) {
+    EXPECT_THAT(message.DebugString(), Not(HasSubstr("neighbour")));
+    EXPECT_THAT(message.DebugString(), Not(HasSubstr("case 77")));
+    EXPECT_THAT(message.DebugString(), HasSubstr("We visit on Thursday."));
+  };
+  check(exchange_.Consume(kHospitalDesk)->Next().message());
+  exchange_.Restart();
+  exchange_.Step();
+  exchange_.Advance(absl::Minutes(1));
+  check(exchange_.Consume(kHospitalDesk)->Next().message());
+}
+
+TEST_F(ConversationTest, TheCouncilsOwnCopyOfADecisionIsWhole) {
+  const v1::PublishReceipt receipt = Flag({"Ann"});
+  v1::Message message =
+      Decision(receipt, v1::OUTCOME_NO_FURTHER_ACTION, "the neighbour's word");
+  *message.mutable_recipients(0)->mutable_address() = AddressOf(kDuty);
+  exchange_.Accept(CouncilCaller(), message);
+  EXPECT_EQ(exchange_.Consume(kDuty)->Next().message().payload(0).content(),
+            message.payload(0).content());
 }
 
 TEST_F(ConversationTest, TakingOneSiblingLeavesTheOthersBytesAlone) {

@@ -324,17 +324,17 @@ std::shared_ptr<TestConsumer> ExchangeFixture::Consume(
     const std::string& queue, ConsumerOptions options) {
   auto consumer = std::make_shared<TestConsumer>(++last_consumer_id_, queue);
   std::vector<Command> commands;
-  commands.push_back(
-      SubscribeCommand{.caller = CouncilCaller(),
-                       .queue = queue,
-                       .consumer = {.id = consumer->id,
-                                    .name = options.name,
-                                    .max_messages = options.credit,
-                                    .max_bytes = options.bytes,
-                                    .ack_deadline = options.ack_deadline},
-                       .sink = consumer,
-                       .once = options.once,
-                       .wait = options.wait});
+  commands.push_back(SubscribeCommand{
+      .caller = {.agency = AddressOf(queue).agency(), .key_id = "12345678"},
+      .queue = queue,
+      .consumer = {.id = consumer->id,
+                   .name = options.name,
+                   .max_messages = options.credit,
+                   .max_bytes = options.bytes,
+                   .ack_deadline = options.ack_deadline},
+      .sink = consumer,
+      .once = options.once,
+      .wait = options.wait});
   Step(std::move(commands));
   return consumer;
 }
@@ -479,15 +479,19 @@ void ExchangeFixture::Deliver(StepResult::Delivery delivery) {
     received.set_delivery_attempt(handover.leased.attempt);
     *received.mutable_lease_expire_time() =
         ToProto(handover.leased.expire_time);
+    v1::Message message;
     if (handover.message != nullptr) {
-      *received.mutable_message() = *handover.message;
-      continue;
+      message = *handover.message;
+    } else {
+      const auto record =
+          ReadMessageRecord(*watched_, handover.leased.sequence);
+      ASSERT_TRUE(record.ok()) << record.status();
+      absl::StatusOr<v1::Message> opened = OpenMessage(*record, *vault_);
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      message = *std::move(opened);
     }
-    const auto record = ReadMessageRecord(*watched_, handover.leased.sequence);
-    ASSERT_TRUE(record.ok()) << record.status();
-    absl::StatusOr<v1::Message> message = OpenMessage(*record, *vault_);
-    ASSERT_TRUE(message.ok()) << message.status();
-    *received.mutable_message() = *std::move(message);
+    *received.mutable_message() =
+        ForReader(delivery.reader, std::move(message));
   }
   delivery.sink->Deliver(std::move(messages));
 }

@@ -1,0 +1,60 @@
+#ifndef BATON_SERVICES_COMMON_LOOP_CALL_H_
+#define BATON_SERVICES_COMMON_LOOP_CALL_H_
+
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "grpcpp/grpcpp.h"
+#include "services/common/agency_loop.h"
+#include "services/common/agency_service.h"
+#include "services/common/faults.h"
+#include "services/common/rpc_status.h"
+
+namespace baton {
+
+// True when `error` is the disk's own word, after which the process stops;
+// other errors are answers to the caller.
+inline bool IsDiskFailure(const absl::Status& error) {
+  return absl::IsDataLoss(error) || absl::IsInternal(error);
+}
+
+inline absl::Status LoopIsFull() {
+  return LimitReached("pending calls", "this service has too much to do",
+                      absl::Milliseconds(200));
+}
+
+// The body of a unary call of an agency service: the caller must be of the
+// service's own agency; `decide` runs on the loop; the answer leaves after the
+// commit. Never blocks.
+template <typename Response>
+grpc::ServerUnaryReactor* AnswerOnLoop(
+    AgencyService* service, grpc::CallbackServerContext* context,
+    Response* response,
+    std::function<absl::StatusOr<Response>(Instant now)> decide) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (const auto caller = service->Identify(*context); !caller.ok()) {
+    reactor->Finish(ToGrpc(caller.status()));
+    return reactor;
+  }
+  AgencyLoop* const loop = service->loop();
+  const bool posted = loop->Post(
+      [loop, reactor, response, decide = std::move(decide)](Instant now) {
+        absl::StatusOr<Response> decided = decide(now);
+        const absl::Status status = decided.status();
+        if (IsDiskFailure(status)) {
+          loop->Fail(status);
+          reactor->Finish(ToGrpc(status));
+          return;
+        }
+        if (decided.ok()) *response = *std::move(decided);
+        loop->Tell([reactor, status] { reactor->Finish(ToGrpc(status)); });
+      });
+  if (!posted) reactor->Finish(ToGrpc(LoopIsFull()));
+  return reactor;
+}
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_COMMON_LOOP_CALL_H_

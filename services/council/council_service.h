@@ -1,0 +1,53 @@
+#ifndef BATON_SERVICES_COUNCIL_COUNCIL_SERVICE_H_
+#define BATON_SERVICES_COUNCIL_COUNCIL_SERVICE_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "baton/v1/council_service.grpc.pb.h"
+#include "services/common/agency_service.h"
+#include "services/council/council_desk.h"
+
+namespace baton {
+
+// The council's front door: every call runs on the agency loop and is answered
+// when its commit is on disk. Thread-safe; never blocks.
+class CouncilServiceImpl final : public v1::CouncilService::CallbackService {
+ public:
+  // Both must outlive the service.
+  CouncilServiceImpl(AgencyService* agency, CouncilDesk* desk)
+      : agency_(agency), desk_(desk) {}
+
+  grpc::ServerBidiReactor<v1::StreamIntakeRequest, v1::StreamIntakeResponse>*
+  StreamIntake(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ListIntake(
+      grpc::CallbackServerContext* context,
+      const v1::ListIntakeRequest* request,
+      v1::ListIntakeResponse* response) override;
+  grpc::ServerUnaryReactor* OpenMatter(
+      grpc::CallbackServerContext* context,
+      const v1::OpenMatterRequest* request,
+      v1::OpenMatterResponse* response) override;
+  grpc::ServerUnaryReactor* TakeMatter(
+      grpc::CallbackServerContext* context,
+      const v1::TakeMatterRequest* request,
+      v1::TakeMatterResponse* response) override;
+  grpc::ServerUnaryReactor* DecideMatter(
+      grpc::CallbackServerContext* context,
+      const v1::DecideMatterRequest* request,
+      v1::DecideMatterResponse* response) override;
+
+ private:
+  // Runs `work` on the loop and answers with what it returns.
+  template <typename Response, typename Work>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context,
+                                Response* response, Work work);
+
+  AgencyService* const agency_;
+  CouncilDesk* const desk_;
+  std::atomic<uint64_t> last_stream_id_{0};
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_COUNCIL_COUNCIL_SERVICE_H_
