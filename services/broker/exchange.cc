@@ -157,13 +157,19 @@ absl::Status Exchange::Decide(PublishCommand command, Instant now,
                                status = published.status()] { done(status); });
     return absl::OkStatus();
   }
-  for (auto& [sequence, message] : published->messages) {
-    Remember(sequence, std::move(message));
+  bool wanted = false;  // By somebody who is about to get it.
+  for (Queue* const queue : published->queues) {
+    wanted |= queue->HasConsumers();
+    Touch(queue);
   }
-  for (Queue* const queue : published->queues) Touch(queue);
+  for (auto& [sequence, message] : published->messages) {
+    if (wanted) Remember(sequence, std::move(message));
+  }
   result->replies.push_back(
       [done = std::move(command.done),
-       response = std::move(published->response)] { done(response); });
+       response = std::move(published->response)]() mutable {
+        done(std::move(response));
+      });
   return absl::OkStatus();
 }
 
@@ -189,8 +195,10 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
     }
   }
   if (queue != queues_.end()) Touch(queue->second.get());
-  result->replies.push_back([done = std::move(command.done),
-                             settled = std::move(settled)] { done(settled); });
+  result->replies.push_back(
+      [done = std::move(command.done), settled = std::move(settled)]() mutable {
+        done(std::move(settled));
+      });
   return absl::OkStatus();
 }
 
@@ -299,8 +307,7 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   }
   subscriptions_[id] = {.queue = queue->second.get(),
                         .sink = std::move(command.sink),
-                        .agency = command.caller.agency,
-                        .reader = std::move(command.caller.agency),
+                        .agency = std::move(command.caller.agency),
                         .once = command.once,
                         .wait = command.wait};
   Touch(queue->second.get());
@@ -312,7 +319,7 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
     if (it != subscriptions_.end()) {
       result->deliveries.push_back({.sink = it->second.sink,
                                     .messages = {},
-                                    .reader = it->second.reader});
+                                    .recipient = it->second.agency});
       EndSubscription(id);
     }
   }
@@ -461,7 +468,7 @@ void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
     Subscription& subscription = subscriptions_.at(consumer_id);
     result->deliveries.push_back({.sink = subscription.sink,
                                   .messages = std::move(messages),
-                                  .reader = subscription.reader});
+                                  .recipient = subscription.agency});
     if (subscription.once) EndSubscription(consumer_id);
   }
 }

@@ -29,7 +29,7 @@ struct StepResult {
   struct Delivery {
     std::shared_ptr<DeliverySink> sink;
     std::vector<Handover> messages;
-    v1::Agency reader;  // Who gets them: see ForReader.
+    v1::Agency recipient;  // Who gets them: see view.h.
   };
   std::vector<std::function<void()>> replies;
   std::vector<Delivery> deliveries;
@@ -68,7 +68,7 @@ class Exchange {
   struct Subscription {
     Queue* queue;
     std::shared_ptr<DeliverySink> sink;
-    v1::Agency reader;
+    v1::Agency agency;
     bool once;
     bool wait;
   };

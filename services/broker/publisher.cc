@@ -25,6 +25,7 @@ constexpr size_t kHmacBytes = 16;
 
 std::string Deterministic(const v1::Message& message) {
   std::string bytes;
+  bytes.reserve(message.ByteSizeLong());
   google::protobuf::io::StringOutputStream stream(&bytes);
   google::protobuf::io::CodedOutputStream coded(&stream);
   coded.SetSerializationDeterministic(true);

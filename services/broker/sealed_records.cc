@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "baton/v1/decision.pb.h"
 #include "services/common/agency.h"
 #include "services/common/ids.h"
 #include "storage/crypto.h"
@@ -116,21 +115,6 @@ absl::StatusOr<v1::Message> OpenMessage(const v1::MessageRecord& record,
       return absl::DataLossError(
           absl::StrCat("the actor of ", message.message_id(), " is damaged"));
     }
-  }
-  return message;
-}
-
-v1::Message ForReader(const v1::Agency& reader, v1::Message message) {
-  if (SameAgency(reader, message.sender())) return message;
-  for (v1::PayloadPart& part : *message.mutable_payload()) {
-    v1::Decision decision;
-    if (part.type() != v1::Decision::descriptor()->full_name()) continue;
-    // What does not parse may be hiding what must not be seen.
-    if (!decision.ParseFromString(part.content())) decision.Clear();
-    decision.clear_reason();
-    decision.clear_open_case_reference();
-    decision.DiscardUnknownFields();
-    part.set_content(decision.SerializeAsString());
   }
   return message;
 }

@@ -24,11 +24,6 @@ absl::StatusOr<v1::MessageRecord> SealMessage(const v1::Message& message,
 absl::StatusOr<v1::Message> OpenMessage(const v1::MessageRecord& record,
                                         const Vault& vault);
 
-// `message` as `reader` may see it: the reason of a decision and the open case
-// it went to stay with the agency that decided. To be asked for everything that
-// leaves the exchange.
-v1::Message ForReader(const v1::Agency& reader, v1::Message message);
-
 // SHA-256 over the sealed parts, in order.
 std::string CiphertextDigest(const v1::MessageRecord& record);
 

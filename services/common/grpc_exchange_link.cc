@@ -90,8 +90,10 @@ void GrpcExchangeLink::Call(Request request, Callback<Response> done,
                                 absl::ToChronoMilliseconds(call_deadline_));
   if (!Begin(&running->context)) return;
   start(running.get(), [this, running, done](const grpc::Status& status) {
-    absl::StatusOr<Response> result = FromGrpc(status);
-    if (status.ok()) result = std::move(running->response);
+    // A StatusOr must not be made of an OK status.
+    const absl::StatusOr<Response> result =
+        status.ok() ? absl::StatusOr<Response>(std::move(running->response))
+                    : FromGrpc(status);
     // A loop that is full or over forgets: the desk tries again by its clock.
     (void)loop_->Post([this, done, result](Instant) {
       if (result.ok() && listener_ != nullptr) listener_->OnHeard();

@@ -77,6 +77,11 @@ void ResolveFiles(const std::filesystem::path& directory,
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& file) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("cannot read ", file, ": it is a directory"));
+  }
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
     const std::string text =

@@ -18,7 +18,6 @@ constexpr size_t kMaxEmailBytes = 254;
 constexpr size_t kMaxNextStepBytes = 4096;
 constexpr size_t kMaxReasonBytes = 16 << 10;
 constexpr size_t kMaxCaseReferenceBytes = 64;
-constexpr char kReasonStaysHere[] = "kept by the council";
 
 enum class Need { kRequired, kOptional };
 
@@ -145,8 +144,6 @@ v1::Message TakenMessage(const AnswerContext& context, v1::Taken taken) {
 v1::Message DecisionMessage(const AnswerContext& context,
                             v1::Decision decision) {
   *decision.mutable_worker()->mutable_asserted_by() = context.agency;
-  decision.clear_open_case_reference();
-  if (!decision.reason().empty()) decision.set_reason(kReasonStaysHere);
   return Envelope(context, v1::MESSAGE_KIND_DECISION, decision);
 }
 

@@ -26,8 +26,8 @@ struct AnswerContext {
 
 // The message that tells the sender; keys and times are the outbox's.
 v1::Message TakenMessage(const AnswerContext& context, v1::Taken taken);
-// The sender learns the outcome, the next step and whom to ring. The reason
-// and the open case stay here: the reason's place is taken by a fixed phrase.
+// Whole: the exchange keeps it sealed, and shows the sender of the contact the
+// outcome and the next step only (services/broker/view.h).
 v1::Message DecisionMessage(const AnswerContext& context,
                             v1::Decision decision);
 

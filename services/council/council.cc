@@ -62,9 +62,9 @@ absl::StatusOr<std::unique_ptr<Council>> Council::Start(
   AgencyService* const agency = parts->agency.get();
   ASSIGN_OR_RETURN(parts->desk, CouncilDesk::Open({.store = agency->store(),
                                                    .loop = agency->loop(),
-                                                   .link = agency->link(),
-                                                   .clock = clock},
-                                                  OptionsOf(config.service())));
+                                                   .link = agency->link()},
+                                                  OptionsOf(config.service()),
+                                                  clock->Now()));
   CouncilDesk* const desk = parts->desk.get();
   parts->service = std::make_unique<CouncilServiceImpl>(agency, desk);
   CouncilServiceImpl* const service = parts->service.get();

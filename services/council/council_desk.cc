@@ -58,8 +58,7 @@ CouncilDesk::CouncilDesk(const Parts& parts, Options options,
       feed_(inbox_.get()) {}
 
 absl::StatusOr<std::unique_ptr<CouncilDesk>> CouncilDesk::Open(
-    const Parts& parts, Options options) {
-  const Instant now = parts.clock->Now();
+    const Parts& parts, Options options, Instant now) {
   ASSIGN_OR_RETURN(std::unique_ptr<Outbox> outbox,
                    Outbox::Open(parts.store, options.outbox, now));
   ASSIGN_OR_RETURN(std::unique_ptr<Inbox> inbox, Inbox::Open(parts.store));
@@ -347,17 +346,17 @@ absl::Status CouncilDesk::OfferMessages() {
 
 // --- The exchange.
 
-void CouncilDesk::OnHeard() { heard_time_ = parts_.clock->Now().wall; }
+void CouncilDesk::OnHeard() { heard_time_ = parts_.loop->now().wall; }
 
 void CouncilDesk::OnWatching() {
-  const Instant now = parts_.clock->Now();
+  const Instant now = parts_.loop->now();
   outbox_->RetryNow(now);
   first_reads_.RetryNow(now);
 }
 
 void CouncilDesk::OnMessages(const std::string& queue,
                              std::vector<v1::ReceivedMessage> messages) {
-  const Instant now = parts_.clock->Now();
+  const Instant now = parts_.loop->now();
   std::vector<std::string> ack_ids;
   for (const v1::ReceivedMessage& received : messages) {
     if (const absl::Status stored = Receive(received.message(), now);
@@ -412,7 +411,7 @@ absl::Status CouncilDesk::SendAnswers(Instant now) {
 
 void CouncilDesk::OnPublished(
     uint64_t outbox_id, const absl::StatusOr<v1::PublishResponse>& response) {
-  const Instant now = parts_.clock->Now();
+  const Instant now = parts_.loop->now();
   absl::Status error = response.status();
   if (error.ok() && response->receipts_size() != 1) {
     error = absl::InternalError("a publish was answered without its receipt");
@@ -453,7 +452,7 @@ void CouncilDesk::OnFirstReadTold(const std::string& matter_id,
           {{"matter_id", matter_id},
            {"code", absl::StatusCodeToString(status.code())}});
     }
-    first_reads_.OnFailed(matter_id, status, parts_.clock->Now());
+    first_reads_.OnFailed(matter_id, status, parts_.loop->now());
     return;
   }
   absl::StatusOr<v1::IntakeRecord> matter = FindMatter(matter_id);
@@ -477,10 +476,8 @@ absl::StatusOr<std::optional<absl::Duration>> CouncilDesk::Turn(Instant now) {
   RETURN_IF_ERROR(TellFirstReads(now));
   RETURN_IF_ERROR(OfferMessages());
   RETURN_IF_ERROR(SweepWhenDue(now));
-  std::optional<absl::Duration> answers = outbox_->NextDue();
-  // What is due and was not taken waits for one in flight to be answered.
-  if (answers.has_value() && *answers <= now.steady) answers.reset();
-  return Earlier(Earlier(answers, first_reads_.NextDue()), next_sweep_);
+  return Earlier(Earlier(outbox_->NextDue(), first_reads_.NextDue()),
+                 next_sweep_);
 }
 
 }  // namespace baton

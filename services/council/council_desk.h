@@ -50,14 +50,14 @@ class CouncilDesk final : public AgencyDesk, public ExchangeListener {
     AgencyStore* store;
     AgencyLoop* loop;
     ExchangeLink* link;
-    const Clock* clock;
   };
   struct Options {
     Outbox::Options outbox;  // Its sender is our agency.
     v1::Environment environment;
   };
   static absl::StatusOr<std::unique_ptr<CouncilDesk>> Open(const Parts& parts,
-                                                           Options options);
+                                                           Options options,
+                                                           Instant now);
 
   // --- What people ask. INVALID_ARGUMENT lists every fault.
 

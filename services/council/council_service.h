@@ -38,11 +38,6 @@ class CouncilServiceImpl final : public v1::CouncilService::CallbackService {
       v1::DecideMatterResponse* response) override;
 
  private:
-  // Runs `work` on the loop and answers with what it returns.
-  template <typename Response, typename Work>
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context,
-                                Response* response, Work work);
-
   AgencyService* const agency_;
   CouncilDesk* const desk_;
   std::atomic<uint64_t> last_stream_id_{0};

@@ -6,6 +6,7 @@
 
 #include "services/common/checks.h"
 #include "services/common/faults.h"
+#include "services/common/loop_call.h"
 #include "storage/status.h"
 
 namespace baton {
@@ -35,11 +36,6 @@ void CheckEvery(const v1::StreamIntakeRequest& request, Faults* faults) {
       IntakeStream::kMaxAcknowledgements) {
     faults->Add("acknowledge_message_ids", "at most 1000");
   }
-}
-
-absl::Status Busy() {
-  return LimitReached("pending events", "too many calls wait",
-                      absl::Milliseconds(200));
 }
 
 }  // namespace
@@ -111,7 +107,7 @@ absl::Status IntakeStream::Open() {
       [desk = desk_, id = stream_id_, consumer = request_.consumer(),
        credit = request_.max_outstanding_messages(),
        outlet](Instant) { desk->Subscribe(id, consumer, credit, outlet); });
-  return posted ? absl::OkStatus() : Busy();
+  return posted ? absl::OkStatus() : LoopIsFull();
 }
 
 absl::Status IntakeStream::Continue() {
@@ -131,7 +127,7 @@ absl::Status IntakeStream::Continue() {
         const absl::Status stored = desk->Acknowledge(id, ids);
         if (!stored.ok()) loop->Fail(stored);
       });
-  return posted ? absl::OkStatus() : Busy();
+  return posted ? absl::OkStatus() : LoopIsFull();
 }
 
 void IntakeStream::OnWriteDone(bool ok) { pump_->OnWriteDone(ok); }

@@ -1,0 +1,128 @@
+#include "services/broker/directory.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/common/agency.h"
+#include "services/common/proto_time.h"
+#include "tests/support/exchange_fixture.h"
+
+namespace baton {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class DirectoryTest : public testing::Test {
+ protected:
+  Directory Create() {
+    Faults faults;
+    Directory directory = Directory::Create(config_, &faults).value();
+    EXPECT_TRUE(faults.empty()) << faults.ToStatus();
+    return directory;
+  }
+  std::string FaultsOfConfig() {
+    Faults faults;
+    (void)Directory::Create(config_, &faults).status();
+    return std::string(faults.ToStatus().message());
+  }
+  v1::DeskConfig* Desk() {
+    return config_.mutable_agencies(0)->mutable_desks(0);
+  }
+
+  v1::BrokerConfig config_ = TestBrokerConfig();
+};
+
+TEST_F(DirectoryTest, KnowsItsQueuesAndAgencies) {
+  const Directory directory = Create();
+  EXPECT_THAT(directory.Queues(),
+              UnorderedElementsAre(kIntake, kDuty, kCounty, kHospitalDesk,
+                                   "police/E23000019/replies",
+                                   "school/123456/office", kUnknownDesk));
+  EXPECT_NE(directory.FindQueue(kIntake), nullptr);
+  EXPECT_EQ(directory.FindQueue("council/E06000018/attic"), nullptr);
+  EXPECT_NE(directory.FindAgency(CouncilCaller().agency), nullptr);
+  EXPECT_EQ(directory.FindAgency(ParseAgency("council/E09").value()), nullptr);
+}
+
+TEST_F(DirectoryTest, ResolvesAddresses) {
+  const Directory directory = Create();
+  const auto resolve = [&](const std::string& queue, bool desk) {
+    v1::Address address = AddressOf(queue);
+    if (!desk) address.clear_desk();
+    const Directory::Route route = directory.Resolve(address);
+    return QueueName(route.address) + (route.known ? "" : " (unknown)");
+  };
+  EXPECT_EQ(resolve(kDuty, true), kDuty);
+  EXPECT_EQ(resolve(kDuty, false), kIntake);
+  EXPECT_EQ(resolve("council/E06000018/attic", true),
+            "operator/OPS/unknown (unknown)");
+  EXPECT_EQ(resolve("council/E09/intake", true),
+            "operator/OPS/unknown (unknown)");
+  EXPECT_EQ(resolve("council/E09/intake", false),
+            "operator/OPS/unknown (unknown)");
+}
+
+TEST_F(DirectoryTest, PoliciesHaveDefaults) {
+  const QueuePolicy policy = *Create().FindQueue(kIntake);
+  EXPECT_EQ(policy.max_delivery_attempts, 20);
+  EXPECT_EQ(policy.max_messages, 1'000'000u);
+  EXPECT_EQ(policy.max_bytes, 8ULL << 30);
+  EXPECT_EQ(policy.min_retry_delay, absl::Seconds(1));
+  EXPECT_EQ(policy.max_retry_delay, absl::Seconds(600));
+  EXPECT_EQ(policy.window, 4096u);
+}
+
+TEST_F(DirectoryTest, PoliciesFollowTheConfiguration) {
+  Desk()->set_max_delivery_attempts(3);
+  Desk()->set_max_messages(4);
+  Desk()->set_max_bytes(5);
+  *Desk()->mutable_min_retry_delay() = ToProto(absl::Seconds(6));
+  *Desk()->mutable_max_retry_delay() = ToProto(absl::Seconds(7));
+  config_.mutable_limits()->set_queue_window(8);
+  const QueuePolicy policy = *Create().FindQueue(kIntake);
+  EXPECT_EQ(policy.max_delivery_attempts, 3);
+  EXPECT_EQ(policy.max_messages, 4u);
+  EXPECT_EQ(policy.max_bytes, 5u);
+  EXPECT_EQ(policy.min_retry_delay, absl::Seconds(6));
+  EXPECT_EQ(policy.max_retry_delay, absl::Seconds(7));
+  EXPECT_EQ(policy.window, 8u);
+}
+
+TEST_F(DirectoryTest, OneRetryDelayIsComparedWithTheDefaultOfTheOther) {
+  *Desk()->mutable_min_retry_delay() = ToProto(absl::Seconds(5));
+  Create();
+  *Desk()->mutable_min_retry_delay() = ToProto(absl::Seconds(601));
+  EXPECT_THAT(FaultsOfConfig(), HasSubstr("agencies[0].desks[0]"));
+  Desk()->clear_min_retry_delay();
+  *Desk()->mutable_max_retry_delay() = ToProto(absl::Milliseconds(500));
+  EXPECT_THAT(FaultsOfConfig(), HasSubstr("agencies[0].desks[0]"));
+}
+
+TEST_F(DirectoryTest, ReportsEveryFault) {
+  Desk()->set_name("In Tray");
+  Desk()->set_max_delivery_attempts(1001);
+  config_.mutable_agencies(1)->mutable_agency()->set_code("e1");
+  config_.mutable_agencies(2)->clear_desks();
+  *config_.add_agencies() = config_.agencies(3);
+  config_.mutable_agencies(4)->add_desks()->set_name("office");
+  config_.mutable_agencies(5)->mutable_desks(0)->set_max_bytes(-1);
+  config_.clear_unknown_recipient_desk();
+  const std::string faults = FaultsOfConfig();
+  for (const char* path :
+       {"agencies[0].desks[0].name", "agencies[0].desks[0].max_delivery",
+        "agencies[1].agency", "agencies[2].desks",
+        "agencies[6]: police/E23000019 stands here twice",
+        "agencies[4].desks[1]: school/123456/office stands here twice",
+        "agencies[5].desks[0]: max_messages and max_bytes",
+        "unknown_recipient_desk"}) {
+    EXPECT_THAT(faults, HasSubstr(path));
+  }
+}
+
+TEST_F(DirectoryTest, NobodyIsNoDirectory) {
+  config_.clear_agencies();
+  EXPECT_THAT(FaultsOfConfig(), HasSubstr("agencies: at least one"));
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,332 @@
+#include "services/broker/sequencer.h"
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/common/ids.h"
+#include "storage/keys.h"
+#include "tests/support/exchange_fixture.h"
+
+namespace baton {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// Holds up commits until it is opened. Thread-safe.
+class Gate {
+ public:
+  void Close() {
+    MutexLock lock(&mu_);
+    open_ = false;
+  }
+  void Open() {
+    MutexLock lock(&mu_);
+    open_ = true;
+    changed_.SignalAll();
+  }
+  void Pass() {
+    MutexLock lock(&mu_);
+    ++waiting_;
+    changed_.SignalAll();
+    while (!open_) changed_.Wait(&mu_);
+    --waiting_;
+  }
+  // Until somebody stands before the closed gate.
+  void AwaitSomebody() {
+    MutexLock lock(&mu_);
+    while (waiting_ == 0) changed_.Wait(&mu_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool open_ = true;
+  int waiting_ = 0;
+};
+
+// What was told, in order. Thread-safe.
+class Told {
+ public:
+  void Add(std::string what) {
+    MutexLock lock(&mu_);
+    all_.push_back(std::move(what));
+    changed_.SignalAll();
+  }
+  // Waits until `count` things were told, and returns all of them.
+  std::vector<std::string> Await(size_t count) {
+    MutexLock lock(&mu_);
+    while (all_.size() < count) changed_.Wait(&mu_);
+    return all_;
+  }
+  std::vector<std::string> Now() { return Await(0); }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<std::string> all_;
+};
+
+class SequencerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    exchange_.Start();
+    exchange_.Step();
+    exchange_.store().on_commit =
+        [this](const Batch&) -> std::optional<CommitResult> {
+      ++commits_;
+      gate_.Pass();
+      if (!fail_) return std::nullopt;
+      return CommitResult{CommitOutcome::kUnknown,
+                          absl::UnavailableError("the disk is gone")};
+    };
+  }
+
+  void TearDown() override {
+    gate_.Open();
+    if (run_.joinable()) {
+      EXPECT_TRUE(End().ok());
+    }
+  }
+
+  void Begin(size_t max_pending = 4096) {
+    Make(max_pending);
+    Run();
+  }
+  void Make(size_t max_pending) {
+    sequencer_.emplace(
+        &exchange_.exchange(), &exchange_.clock(),
+        Sequencer::Options{.max_pending = max_pending,
+                           .each_second = [this] { return each_second_; },
+                           .deliver =
+                               [this](StepResult::Delivery delivery) {
+                                 exchange_.Deliver(std::move(delivery));
+                               },
+                           .changed =
+                               [this](const v1::Conversation& conversation) {
+                                 changed_.Add(conversation.conversation_id());
+                               }});
+  }
+  void Run() {
+    run_ = std::thread([this] { ended_ = sequencer_->Run(); });
+    finish_ = std::thread([this] { sequencer_->Finish(); });
+  }
+  absl::Status End() {
+    if (sequencer_.has_value()) sequencer_->Stop();
+    return Join();
+  }
+  absl::Status Join() {
+    if (run_.joinable()) run_.join();
+    if (finish_.joinable()) finish_.join();
+    return ended_;
+  }
+
+  Command PublishOf(const std::string& text) {
+    v1::PublishRequest request;
+    *request.add_messages() = TextMessage(text);
+    return PublishCommand{
+        HospitalCaller(), request,
+        [this, text](const absl::StatusOr<v1::PublishResponse>& response) {
+          EXPECT_TRUE(response.ok());
+          replies_.Add(text);
+        }};
+  }
+  Command AckOf(const std::string& ack_id) {
+    return SettleCommand{.caller = CouncilCaller(),
+                         .kind = SettleKind::kAcknowledge,
+                         .queue = kIntake,
+                         .ack_ids = {ack_id},
+                         .reason = "",
+                         .duration = std::nullopt,
+                         .done = [this](const auto&) { replies_.Add("ack"); }};
+  }
+
+  ExchangeFixture exchange_;
+  Gate gate_;
+  std::atomic<bool> fail_ = false;
+  std::atomic<int> commits_ = 0;
+  absl::Status each_second_;
+  Told replies_;
+  Told changed_;
+  std::optional<Sequencer> sequencer_;
+  std::thread run_;
+  std::thread finish_;
+  absl::Status ended_;
+};
+
+TEST_F(SequencerTest, WhatArrivesDuringOneSyncSharesTheNext) {
+  gate_.Close();
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("first")).ok());
+  gate_.AwaitSomebody();
+  std::vector<std::string> expected = {"first"};
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(sequencer_->Submit(PublishOf(absl::StrCat(i))).ok());
+    expected.push_back(absl::StrCat(i));
+  }
+  gate_.Open();
+  EXPECT_EQ(replies_.Await(51), expected) << "in the order they came";
+  EXPECT_EQ(commits_, 2);
+  EXPECT_THAT(changed_.Await(51), SizeIs(51));
+}
+
+TEST_F(SequencerTest, RepliesComeAfterTheCommit) {
+  gate_.Close();
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  gate_.AwaitSomebody();
+  EXPECT_THAT(replies_.Now(), IsEmpty());
+  gate_.Open();
+  EXPECT_THAT(replies_.Await(1), ElementsAre("a"));
+}
+
+TEST_F(SequencerTest, AFailedCommitTellsNobodyAndEndsTheRun) {
+  fail_ = true;
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  const absl::Status ended = Join();
+  EXPECT_EQ(ended.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(replies_.Now(), IsEmpty());
+  EXPECT_THAT(changed_.Now(), IsEmpty());
+  EXPECT_EQ(sequencer_->Submit(PublishOf("b")).code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SequencerTest, RefusesMessagesBeforeSettlements) {
+  Make(/*max_pending=*/3);  // Nobody takes anything yet.
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  }
+  EXPECT_EQ(sequencer_->Submit(PublishOf("b")).code(),
+            absl::StatusCode::kResourceExhausted);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
+  }
+  EXPECT_EQ(sequencer_->Submit(AckOf("a-zz-1")).code(),
+            absl::StatusCode::kResourceExhausted);
+  Run();
+  EXPECT_THAT(replies_.Await(6),
+              ElementsAre("a", "a", "a", "ack", "ack", "ack"));
+  EXPECT_TRUE(sequencer_->Submit(PublishOf("c")).ok());
+  EXPECT_EQ(replies_.Await(7).back(), "c");
+}
+
+TEST_F(SequencerTest, RefusesMessagesWhileTheDiskIsLow) {
+  Begin();
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  EXPECT_EQ(sequencer_->Submit(PublishOf("a")).message(), "the disk is low");
+  EXPECT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
+  sequencer_->RefusePublish(absl::OkStatus());
+  EXPECT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  EXPECT_THAT(replies_.Await(2), ElementsAre("ack", "a"));
+}
+
+TEST_F(SequencerTest, StopsAfterWhatItTook) {
+  gate_.Close();
+  Begin();
+  for (const char* text : {"a", "b", "c"}) {
+    ASSERT_TRUE(sequencer_->Submit(PublishOf(text)).ok());
+  }
+  sequencer_->Stop();
+  EXPECT_EQ(sequencer_->Submit(PublishOf("d")).code(),
+            absl::StatusCode::kUnavailable);
+  gate_.Open();
+  EXPECT_TRUE(Join().ok());
+  EXPECT_THAT(replies_.Now(), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(SequencerTest, StopsWhenIdle) {
+  Begin();
+  EXPECT_TRUE(End().ok());
+}
+
+TEST_F(SequencerTest, AnErrorOfEachSecondEndsTheRun) {
+  each_second_ = absl::DataLossError("the mark is behind");
+  Begin();
+  EXPECT_EQ(Join().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(SequencerTest, WritesNothingWhenIdle) {
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  replies_.Await(1);
+  const int commits = commits_;
+  for (int i = 0; i < 5; ++i) {
+    exchange_.clock().Advance(absl::Seconds(1));
+    ASSERT_TRUE(
+        sequencer_->Submit(GrantCommand{kIntake, 99, 1, 1}).ok());  // Wakes it.
+  }
+  EXPECT_TRUE(End().ok());
+  EXPECT_EQ(commits_, commits);
+}
+
+TEST_F(SequencerTest, DeliversWhatWasLeased) {
+  Begin();
+  const auto consumer = std::make_shared<TestConsumer>(1, kIntake);
+  ASSERT_TRUE(sequencer_
+                  ->Submit(SubscribeCommand{
+                      .caller = CouncilCaller(),
+                      .queue = kIntake,
+                      .consumer = {.id = 1,
+                                   .max_messages = 10,
+                                   .max_bytes = 1 << 20,
+                                   .ack_deadline = absl::Seconds(60)},
+                      .sink = consumer})
+                  .ok());
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("a"));
+}
+
+TEST_F(SequencerTest, EndsLeasesWithoutACommand) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("a");
+  consumer->TakeAll();
+  exchange_.clock().Advance(absl::Seconds(60));
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("b")).ok());
+  replies_.Await(1);
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("a", "b"));
+}
+
+// A step of many small messages must stay within what a store commits at once.
+TEST_F(SequencerTest, OneStepTakesNoMoreThanTheStoreCommits) {
+  size_t most = 0;
+  exchange_.store().on_commit =
+      [&most](const Batch& batch) -> std::optional<CommitResult> {
+    most = std::max(most, batch.operations());
+    return std::nullopt;
+  };
+  Make(/*max_pending=*/4096);
+  constexpr int kCommands = 90;
+  for (int i = 0; i < kCommands; ++i) {
+    v1::PublishRequest request;
+    for (int k = 0; k < 64; ++k) {
+      v1::Message& message = *request.add_messages();
+      message = TextMessage("a");
+      for (const char* queue : {kDuty, kCounty, kHospitalDesk}) {
+        v1::Recipient* const copy = message.add_recipients();
+        *copy->mutable_address() = AddressOf(queue);
+        copy->set_role(v1::RECIPIENT_ROLE_COPY);
+      }
+    }
+    ASSERT_TRUE(sequencer_
+                    ->Submit(PublishCommand{
+                        HospitalCaller(), request,
+                        [this](const auto&) { replies_.Add("done"); }})
+                    .ok());
+  }
+  Run();
+  EXPECT_THAT(replies_.Await(kCommands), SizeIs(kCommands));
+  EXPECT_TRUE(End().ok());
+  EXPECT_LE(most, Sequencer::kMaxStepOperations + 100);
+  EXPECT_LE(most, exchange_.store().limits().max_operations);
+}
+
+}  // namespace
+}  // namespace baton

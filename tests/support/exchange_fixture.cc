@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "rocksdb/file_system.h"
 #include "services/broker/sealed_records.h"
+#include "services/broker/view.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -490,8 +491,8 @@ void ExchangeFixture::Deliver(StepResult::Delivery delivery) {
       ASSERT_TRUE(opened.ok()) << opened.status();
       message = *std::move(opened);
     }
-    *received.mutable_message() =
-        ForReader(delivery.reader, std::move(message));
+    ApplyView(delivery.recipient, &message);
+    *received.mutable_message() = std::move(message);
   }
   delivery.sink->Deliver(std::move(messages));
 }

@@ -1,0 +1,208 @@
+#include "tests/system/simulation/simulation.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "services/common/proto_time.h"
+
+namespace baton::sim {
+namespace {
+
+uint64_t NumberFrom(const char* variable, uint64_t otherwise) {
+  const char* const text = std::getenv(variable);
+  uint64_t number = otherwise;
+  if (text != nullptr && !absl::SimpleAtoi(text, &number)) {
+    ADD_FAILURE() << variable << " is not a number: " << text;
+  }
+  return number;
+}
+
+uint64_t RunSeed(uint64_t seed) {
+  Simulation simulation(seed);
+  simulation.Start();
+  simulation.Evening();
+  simulation.ExpectEverythingArrives();
+  return simulation.world().digest();
+}
+
+// BATON_SEEDS seeds from BATON_SEED on; by default those of this shard.
+TEST(SimulationTest, Seeds) {
+  const uint64_t first = NumberFrom("BATON_SEED", 1);
+  const uint64_t count =
+      NumberFrom("BATON_SEEDS", std::getenv("BATON_SEED") != nullptr ? 1 : 200);
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    RunSeed(seed);
+    if (HasFailure()) {
+      std::fprintf(stderr,
+                   "\nseed %llu failed; once more, with its history:\n"
+                   "BATON_TRACE=1 BATON_SEED=%llu build/release/bin/"
+                   "simulation_test --gtest_filter=SimulationTest.Seeds\n\n",
+                   static_cast<unsigned long long>(seed),
+                   static_cast<unsigned long long>(seed));
+      return;
+    }
+  }
+}
+
+TEST(SimulationTest, EqualSeedsGiveEqualHistories) {
+  EXPECT_EQ(RunSeed(7001), RunSeed(7001));
+}
+
+// The exchange is away from 18:20 until 23:20; the emergency service itself
+// starts anew twice in between.
+class EveningWithoutTheBroker : public testing::Test {
+ protected:
+  EveningWithoutTheBroker() {
+    simulation_.on_status = [this](const v1::WaitingStatus& status) {
+      told_[status.sender_reference()] = status;
+      if (status.alarm()) {
+        alarm_time_.emplace(status.sender_reference(),
+                            simulation_.world().time());
+      }
+    };
+    simulation_.Start();
+    simulation_.world().RunFor(absl::Minutes(5));
+  }
+
+  void Flag(const Hospital::Child& child) {
+    children_.push_back(child);
+    simulation_.hospital().Flag(
+        child, [this, child](const absl::StatusOr<v1::WaitingStatus>& status) {
+          ASSERT_TRUE(status.ok()) << status.status();
+          ExpectHeld(*status);
+          flagged_time_[child.reference] = simulation_.world().time();
+        });
+    simulation_.world().RunFor(absl::Minutes(1));
+  }
+
+  void ExpectHeld(const v1::WaitingStatus& status) {
+    EXPECT_EQ(status.outbox_state(), v1::OUTBOX_STATE_HELD);
+    EXPECT_TRUE(absl::StartsWith(
+        status.headline(), absl::StrCat("NOT SENT, ring ", status.phone())))
+        << status.headline();
+  }
+
+  std::map<std::string, v1::WaitingStatus> List() {
+    std::map<std::string, v1::WaitingStatus> listed;
+    v1::ListWaitingRequest request;
+    request.set_page_size(500);
+    EmergencyMachine& emergency = simulation_.emergency();
+    EXPECT_TRUE(emergency.up());
+    const auto list =
+        emergency.the_desk().List(request, emergency.clock().Now());
+    EXPECT_TRUE(list.ok()) << list.status();
+    for (const v1::WaitingStatus& status : list->statuses()) {
+      listed[status.sender_reference()] = status;
+    }
+    return listed;
+  }
+
+  // The disk has all of it: nothing in memory survives this.
+  void RestartEmergencyService() {
+    simulation_.emergency().Crash(absl::Seconds(30));
+    EXPECT_FALSE(simulation_.emergency().up());
+    simulation_.world().RunFor(absl::Minutes(3));
+    ASSERT_TRUE(simulation_.emergency().up());
+  }
+
+  void ExpectAllHeld() {
+    const std::map<std::string, v1::WaitingStatus> listed = List();
+    EXPECT_EQ(listed.size(), children_.size());
+    for (const Hospital::Child& child : children_) {
+      SCOPED_TRACE(child.reference);
+      ASSERT_EQ(listed.count(child.reference), 1u);
+      const v1::WaitingStatus& status = listed.at(child.reference);
+      ExpectHeld(status);
+      EXPECT_EQ(status.alarm(), child.immediate_danger);
+    }
+  }
+
+  Simulation simulation_{NumberFrom("BATON_SEED", 42)};
+  std::vector<Hospital::Child> children_;
+  std::map<std::string, v1::WaitingStatus> told_;  // To watchers, last.
+  std::map<std::string, absl::Time> flagged_time_;
+  std::map<std::string, absl::Time> alarm_time_;  // First.
+};
+
+TEST_F(EveningWithoutTheBroker, EverythingIsHeldAndArrivesAfterwards) {
+  simulation_.broker().Crash(absl::Hours(5));
+
+  for (int i = 1; i <= 10; ++i) {
+    Flag({.reference = absl::StrCat("early-", i), .immediate_danger = i == 4});
+  }
+  simulation_.hospital().Update(children_[0], [](const auto&) {});
+  simulation_.hospital().Move(children_[0], [](const auto&) {});
+  simulation_.world().RunFor(absl::Minutes(30));
+  ExpectAllHeld();
+
+  RestartEmergencyService();
+  ExpectAllHeld();
+
+  for (int i = 1; i <= 10; ++i) {
+    Flag({.reference = absl::StrCat("late-", i), .immediate_danger = i == 7});
+  }
+  simulation_.hospital().Update(children_[0], [](const auto&) {});
+  simulation_.world().RunFor(absl::Hours(1));
+  ExpectAllHeld();
+  EXPECT_EQ(List().at("early-1").held_messages(), 4);
+
+  RestartEmergencyService();
+  ExpectAllHeld();
+
+  simulation_.world().RunFor(absl::Hours(2));
+  EXPECT_FALSE(simulation_.broker().up());
+  ExpectAllHeld();
+
+  simulation_.world().RunFor(absl::Hours(2));
+  ASSERT_TRUE(simulation_.broker().up());
+  simulation_.ExpectEverythingArrives();
+  for (const auto& [reference, status] : List()) {
+    EXPECT_EQ(status.outbox_state(), v1::OUTBOX_STATE_ACCEPTED) << reference;
+    EXPECT_FALSE(status.alarm()) << reference;
+    EXPECT_EQ(status.held_messages(), 0) << reference;
+    EXPECT_TRUE(status.matter().has_delivered()) << reference;
+  }
+}
+
+TEST_F(EveningWithoutTheBroker, DangerAlarmsAfterTwoMinutesWithTheNumber) {
+  simulation_.broker().Crash(absl::Hours(5));
+  Flag({.reference = "calm"});
+  Flag({.reference = "danger", .immediate_danger = true});
+  simulation_.world().RunFor(absl::Minutes(4));
+
+  EXPECT_EQ(alarm_time_.count("calm"), 0u);
+  ASSERT_EQ(alarm_time_.count("danger"), 1u);
+  const v1::WaitingStatus& status = told_.at("danger");
+  const absl::Duration after =
+      alarm_time_.at("danger") - FromProto(status.held_time());
+  EXPECT_GE(after, absl::Minutes(2));
+  EXPECT_LE(after, absl::Minutes(2) + absl::Seconds(1));
+  EXPECT_EQ(status.phone(), kDutyPhone);
+  EXPECT_EQ(status.headline(), absl::StrCat("NOT SENT, ring ", kDutyPhone,
+                                            " NOW: immediate danger"));
+}
+
+TEST_F(EveningWithoutTheBroker, TheAlarmOutlivesTheServiceThatWasToRaiseIt) {
+  simulation_.broker().Crash(absl::Hours(5));
+  Flag({.reference = "danger", .immediate_danger = true});
+  EXPECT_EQ(alarm_time_.count("danger"), 0u);
+  // Down while the two minutes pass.
+  simulation_.emergency().Crash(absl::Minutes(3));
+  simulation_.world().RunFor(absl::Minutes(2));
+  EXPECT_EQ(alarm_time_.count("danger"), 0u);
+  simulation_.world().RunFor(absl::Minutes(1) + absl::Seconds(1));
+  EXPECT_EQ(alarm_time_.count("danger"), 1u);
+  EXPECT_TRUE(List().at("danger").alarm());
+}
+
+}  // namespace
+}  // namespace baton::sim
