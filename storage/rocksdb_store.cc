@@ -14,6 +14,7 @@
 #include "rocksdb/write_batch.h"
 #include "storage/keys.h"
 #include "storage/status.h"
+#include "storage/table_check.h"
 
 namespace baton {
 namespace {
@@ -293,13 +294,14 @@ absl::Status Inspect(const RocksDbStore::Options& options,
   LogInspector log;  // Outlives the database.
   db_options.wal_filter = &log;
   rocksdb::DB* opened = nullptr;
-  rocksdb::Status status =
+  const rocksdb::Status status =
       rocksdb::DB::OpenForReadOnly(db_options, options.directory, &opened);
   const std::unique_ptr<rocksdb::DB> db(opened);
-  if (status.ok() && options.verify_tables) {
-    status = db->VerifyFileChecksums(rocksdb::ReadOptions());
-  }
   RETURN_IF_ERROR(OpenError(options.directory, status));
+  if (options.verify_tables) {
+    RETURN_IF_ERROR(CheckTables(db.get(), options.file_system.get(),
+                                options.directory, [] { return true; }));
+  }
   ASSIGN_OR_RETURN(const uint64_t in_tables, CommitInTables(db.get()));
   if (log.first() <= in_tables + 1) return absl::OkStatus();
   return Damaged(options.directory,
@@ -517,6 +519,12 @@ absl::Status RocksDbStore::Write(const Batch& batch,
                      "; start again from the disk"));
   }
   return mark_->Advance(head);
+}
+
+absl::Status RocksDbStore::CheckTables(
+    const std::function<bool()>& proceed) const {
+  return baton::CheckTables(db_.get(), options_.file_system.get(),
+                            options_.directory, proceed);
 }
 
 absl::Status RocksDbStore::SyncHighWaterMark() { return mark_->Sync(); }

@@ -11,6 +11,7 @@
 #include "services/broker/directory.h"
 #include "services/broker/doorway.h"
 #include "services/broker/exchange.h"
+#include "services/broker/scrub.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/sequencer.h"
 #include "services/broker/tracking_service.h"
@@ -57,6 +58,7 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   options.database.set_environment(config.environment());
   *options.database.mutable_create_time() = ToProto(clock.Now().wall);
   options.file_system = std::move(file_system);
+  options.verify_tables = false;  // The scrub does, while we serve.
   return RocksDbStore::Open(std::move(options));
 }
 
@@ -92,6 +94,7 @@ struct Broker::Parts {
   std::unique_ptr<CertificateIdentity> identities;
   // --- The disk.
   std::unique_ptr<RocksDbStore> store;
+  std::unique_ptr<Scrub> scrub;
   std::unique_ptr<Vault> vault;
   // --- The state and its one writer.
   std::unique_ptr<Exchange> exchange;
@@ -150,8 +153,10 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
   delivery.sink->Deliver(std::move(messages));
 }
 
-// Keeps the high-water mark fresh, and room on the disk for acknowledgements.
+// Stops at damage, keeps the high-water mark fresh, and room on the disk for
+// acknowledgements.
 absl::Status Broker::Parts::EachSecond() {
+  RETURN_IF_ERROR(scrub->status());
   RETURN_IF_ERROR(store->SyncHighWaterMark());
   std::error_code error;
   const auto space = std::filesystem::space(config.data_directory(), error);
@@ -196,6 +201,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                    ReadKeyFile(config.vault_key_file(), kKeyBytes));
 
   ASSIGN_OR_RETURN(parts->store, OpenStore(config, *clock, file_system));
+  parts->scrub = std::make_unique<Scrub>(parts->store.get());
   ASSIGN_OR_RETURN(const uint64_t next_slot, NextKeySlot(*parts->store));
   ASSIGN_OR_RETURN(parts->vault, Vault::Open(file_system.get(),
                                              config.data_directory() + "/vault",

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "baton/v1/config.pb.h"
@@ -65,6 +64,15 @@ class Exchange {
   absl::StatusOr<StepResult> Step(std::vector<Command> commands, Instant now);
 
  private:
+  // In an order that does not depend on addresses: equal commands make equal
+  // commits, and a simulated seed its one history.
+  struct ByName {
+    bool operator()(const Queue* a, const Queue* b) const {
+      return a->name() < b->name();
+    }
+  };
+  using QueueSet = std::set<Queue*, ByName>;
+
   struct Subscription {
     Queue* queue;
     std::shared_ptr<DeliverySink> sink;
@@ -122,8 +130,8 @@ class Exchange {
   std::unique_ptr<Publisher> publisher_;
 
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
-  absl::flat_hash_set<Queue*> touched_;                        // In this step.
-  absl::flat_hash_set<Queue*> hungry_;  // Want entries from the disk.
+  QueueSet touched_;                                           // In this step.
+  QueueSet hungry_;  // Want entries from the disk.
   std::set<std::pair<absl::Duration, Queue*>> ticks_;
   absl::flat_hash_map<Queue*, absl::Duration> tick_of_;
   std::map<uint64_t, std::shared_ptr<const v1::Message>> recent_;

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -93,7 +93,7 @@ class Ledger {
   uint64_t last_sequence_;
   uint64_t last_key_slot_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Conversation>> conversations_;
-  absl::flat_hash_set<uint64_t> changed_;
+  std::set<uint64_t> changed_;  // In an order that is always the same.
 };
 
 }  // namespace baton

@@ -46,7 +46,7 @@ class Publisher {
   // `request` has passed CheckPublish. Refusals:
   //   PERMISSION_DENIED    no access rule
   //   NOT_FOUND            a conversation the sender is no part of
-  //   INVALID_ARGUMENT     references or custody content are wrong
+  //   INVALID_ARGUMENT     references or custody content are wrong; expired
   //   ALREADY_EXISTS       same idempotency key, other content
   //   FAILED_PRECONDITION  repeat out of the window; not the holder
   //   ABORTED              the matter's version moved

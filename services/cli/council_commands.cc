@@ -7,6 +7,7 @@
 #include "baton/v1/council_service.grpc.pb.h"
 #include "services/cli/fields.h"
 #include "services/cli/listing.h"
+#include "services/cli/patience.h"
 #include "services/cli/readable.h"
 #include "services/cli/request.h"
 #include "services/cli/words.h"
@@ -200,7 +201,11 @@ Runner Answers(const char* name, const char* actor_field,
     if (!filled.ok()) return NotSubmitted(filled, "");
     auto client = Connected(session);
     if (!client.ok()) return NotSubmitted(client.status(), "");
-    auto response = client->Call(name, method, request);
+    auto response = SubmitAndSee(
+        session, [&] { return client->Call(name, method, request); },
+        [](const Response& answer) {
+          return answer.item().answer_state() == v1::OUTBOX_STATE_HELD;
+        });
     if (!response.ok()) {
       return NotSubmitted(response.status(), request.request_id());
     }

@@ -8,6 +8,7 @@
 #include "baton/v1/emergency_service.grpc.pb.h"
 #include "services/cli/emergency_options.h"
 #include "services/cli/listing.h"
+#include "services/cli/patience.h"
 #include "services/cli/request.h"
 #include "services/cli/waiting_view.h"
 #include "services/cli/watch.h"
@@ -41,7 +42,12 @@ Runner Submits(const char* name,
     if (!filled.ok()) return NotSubmitted(filled, "");
     auto client = Connected(session);
     if (!client.ok()) return NotSubmitted(client.status(), "");
-    auto response = client->Call(name, method, request);
+    auto response = SubmitAndSee(
+        session, [&] { return client->Call(name, method, request); },
+        [](const Response& answer) {
+          return answer.status().held_messages() > 0 &&
+                 answer.status().outbox_state() != v1::OUTBOX_STATE_REFUSED;
+        });
     if (!response.ok()) {
       return NotSubmitted(response.status(), request.request_id());
     }

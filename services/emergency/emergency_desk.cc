@@ -162,8 +162,16 @@ std::string EmergencyDesk::KeyOf(const std::string& reference) const {
   return WaitKey(parts_.store->Pseudonym(absl::StrCat("wait/", reference)));
 }
 
+std::string EmergencyDesk::EarlierKeyOf(const v1::WaitRecord& wait) const {
+  return WaitKey(
+      parts_.store->Pseudonym(absl::StrCat("earlier/", wait.number())));
+}
+
+// Where it stands already; a new one under its reference.
 void EmergencyDesk::WriteWait(const v1::WaitRecord& wait) {
-  const std::string key = KeyOf(wait.sender_reference());
+  const std::string key =
+      waits_.try_emplace(wait.number(), KeyOf(wait.sender_reference()))
+          .first->second;
   parts_.store->batch()->Put(key, parts_.store->Seal(key, wait));
   Know(wait, key);
 }
@@ -239,8 +247,6 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Flag(
   }
   wait.set_phone(PhoneFor(recipient));
   *wait.mutable_marks() = {marks.begin(), marks.end()};
-  // A reference that was used before begins anew.
-  if (open.ok()) waits_.erase(open->number());
 
   v1::Message message =
       NewMessage(v1::MESSAGE_KIND_WAITING_FLAG, wait, checked.actor());
@@ -251,6 +257,13 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Flag(
                    outbox_->Hold(request.request_id(), request, ThreadOf(wait),
                                  std::move(message), now));
   wait.set_flag_outbox_id(outbox_id);
+  // A reference that was used before begins anew. The earlier wait makes room:
+  // what is still on its way for it goes on, and what it was told stays its
+  // own.
+  if (open.ok()) {
+    waits_[open->number()] = EarlierKeyOf(*open);
+    WriteWait(*open);
+  }
   WriteWait(wait);
   Changed(wait, now);
   return StatusOf(wait, now);
@@ -614,7 +627,10 @@ void EmergencyDesk::OnMessages(const std::string& queue,
 void EmergencyDesk::Changed(const v1::WaitRecord& wait, Instant now) {
   const absl::StatusOr<v1::WaitingStatus> status = StatusOf(wait, now);
   if (!status.ok()) return Check(status.status());
-  if (!parts_.on_change) return;
+  // Who watches a reference means its latest wait.
+  const bool earlier =
+      waits_.at(wait.number()) != KeyOf(wait.sender_reference());
+  if (!parts_.on_change || (earlier && !status->alarm())) return;
   parts_.loop->Tell([this, status = *status] { parts_.on_change(status); });
 }
 

@@ -103,6 +103,8 @@ class EmergencyDesk final : public AgencyDesk, public ExchangeListener {
   absl::Status Load(Instant now);
   void Know(const v1::WaitRecord& wait, const std::string& key);
   std::string KeyOf(const std::string& reference) const;
+  // Of a wait whose reference has been used again since.
+  std::string EarlierKeyOf(const v1::WaitRecord& wait) const;
   absl::StatusOr<v1::WaitRecord> ReadWaitAt(const std::string& key) const;
   void WriteWait(const v1::WaitRecord& wait);
   v1::Message NewMessage(v1::MessageKind kind, const v1::WaitRecord& wait,

@@ -62,7 +62,8 @@ std::string Headline(const v1::WaitingStatus& status) {
                           status.alarm() ? " NOW: immediate danger" : "");
     case v1::OUTBOX_STATE_REFUSED:
       return absl::StrCat("NOT SENT, refused by the exchange, ring ",
-                          status.phone());
+                          status.phone(),
+                          status.alarm() ? " NOW: immediate danger" : "");
     case v1::OUTBOX_STATE_WITHDRAWN:
       return "withdrawn here; it was never sent";
     default:

@@ -155,15 +155,24 @@ TEST_F(PublisherTest, AKeyOlderThanNinetyDaysIsRefused) {
   EXPECT_EQ(ReasonOf(status), "IDEMPOTENCY_KEY_TOO_OLD");
 }
 
-// The marks of the check come after the size was last computed.
-TEST_F(PublisherTest, ContentIsComparedAsItIs) {
+// A map has no order of its own, on the wire neither.
+TEST_F(PublisherTest, TheOrderOfAttributesMakesNoDifference) {
   v1::Message message = TextMessage("a");
-  message.clear_legal_basis();
-  (*message.mutable_attributes())["site"] = "RX1RA";
-  (*message.mutable_attributes())["ward"] = "D";
+  message.clear_legal_basis();  // Marked, each time again.
+  for (int i = 0; i < 16; ++i) {
+    (*message.mutable_attributes())[absl::StrCat("key", i)] = "v";
+  }
   exchange_.Accept(HospitalCaller(), message);
-  EXPECT_TRUE(exchange_.Accept(HospitalCaller(), message).repeat());
-  (*message.mutable_attributes())["ward"] = "E";
+  for (int i = 0; i < 8; ++i) {
+    v1::Message again = message;
+    again.clear_attributes();
+    for (int k = 0; k < 16; ++k) {
+      (*again.mutable_attributes())[absl::StrCat("key", (k * 7 + i) % 16)] =
+          "v";
+    }
+    EXPECT_TRUE(exchange_.Accept(HospitalCaller(), again).repeat());
+  }
+  (*message.mutable_attributes())["key3"] = "w";
   EXPECT_EQ(Refused(HospitalCaller(), message).code(),
             absl::StatusCode::kAlreadyExists);
 }

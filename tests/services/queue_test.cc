@@ -299,6 +299,26 @@ TEST_F(QueueTest, ALeaseLoadedFromBehindTheWindowMovesNoFloor) {
   EXPECT_THAT(delivered, SizeIs(19));
 }
 
+TEST_F(QueueTest, TheFloorStaysBelowWhatIsStillOnDisk) {
+  policy_.window = 4;
+  Restart();
+  Subscribe(1, 100);
+  for (uint64_t i = 1; i <= 20; ++i) Add(i);
+  const std::vector<Leased> leased = Step();
+  for (int i = 0; i < 4; ++i) Nack(leased.at(i), absl::ZeroDuration());
+  queue_->Unsubscribe(1);
+  Restart();
+  v1::QueueEntry entry;
+  ASSERT_TRUE(entry.ParseFromString(disk_[QueueEntryKey(kName, 20)]));
+  ASSERT_TRUE(queue_->LoadLease({20, 1}, entry, kAckDeadline, now_).ok());
+  Subscribe(2, 100);
+  for (const Leased& one : queue_->Dispatch(now_, &batch_)) Ack(one);
+  Commit();
+  const uint64_t floor = queue_->record().floor_sequence();
+  EXPECT_GE(floor, 3u);
+  EXPECT_LE(floor, 5u) << "5 and more are on disk only";
+}
+
 TEST_F(QueueTest, ALeaseFoundOnDiskAfterItsConsumerIsBackEndsAtOnce) {
   policy_.window = 4;
   Restart();

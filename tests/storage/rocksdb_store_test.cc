@@ -377,6 +377,35 @@ TEST_F(RocksDbStoreTest, DamageInATableIsFoundWhenReadWithoutTheCheck) {
   EXPECT_TRUE(absl::IsDataLoss(scan)) << scan;
 }
 
+TEST_F(RocksDbStoreTest, DamageThatNobodyReadsIsFoundByCheckTables) {
+  Open();
+  CommitMany(20);
+  Open();
+  Close();
+  const RocksDbStore::Options options = {
+      .directory = path_, .database = BrokerRecord(), .verify_tables = false};
+  auto store = RocksDbStore::Open(options);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_TRUE((*store)->CheckTables([] { return true; }).ok());
+  EXPECT_TRUE(absl::IsCancelled((*store)->CheckTables([] { return false; })));
+  Flip(File("", ".sst"), 100);
+  const absl::Status damaged = (*store)->CheckTables([] { return true; });
+  EXPECT_TRUE(absl::IsDataLoss(damaged)) << damaged;
+  EXPECT_THAT(std::string(damaged.message()), HasSubstr(".sst is damaged"));
+}
+
+// Tables that a compaction replaces meanwhile are no damage.
+TEST_F(RocksDbStoreTest, CheckTablesRunsBesideCommits) {
+  write_buffer_bytes_ = 64 << 10;
+  Open();
+  CommitMany(500);
+  const absl::Status checked = store_->CheckTables([this] {
+    CommitMany(20);
+    return true;
+  });
+  EXPECT_TRUE(checked.ok()) << checked;
+}
+
 TEST_F(RocksDbStoreTest, DamagedManifestIsRefused) {
   Open();
   CommitMany(20);

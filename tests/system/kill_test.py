@@ -146,7 +146,8 @@ class Load:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return caller.call(method, request, timeout=5)
+                return caller.call(method, request, timeout=5,
+                                   wait_for_ready=True)
             except Refused as refusal:
                 if not (refusal.may_have_happened()
                         or refusal.code == "RESOURCE_EXHAUSTED"):
@@ -303,8 +304,8 @@ class Verdict:
 
     def reach(self):
         self._await_quiet()
-        self._check_inbox()
         self._check_timelines()
+        self._check_inbox()
         self._check_audit()
         self._check_queues()
 

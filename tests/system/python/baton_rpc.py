@@ -92,14 +92,19 @@ class Caller:
             self._channels[name] = grpc.secure_channel(
                 f"127.0.0.1:{self.city.port(name)}", self._credentials,
                 options=[("grpc.initial_reconnect_backoff_ms", 100),
-                         ("grpc.min_reconnect_backoff_ms", 100),
+                         # Also how long one attempt may take.
+                         ("grpc.min_reconnect_backoff_ms", 2000),
                          ("grpc.max_reconnect_backoff_ms", 500),
                          # No sharing of connections between identities.
                          ("grpc.use_local_subchannel_pool", 1)])
         return self._channels[name]
 
-    def call(self, method, request=None, timeout=15, **fields):
-        """Answers, or raises Refused. `request` may be bytes: sent as is."""
+    def call(self, method, request=None, timeout=15, wait_for_ready=False,
+             **fields):
+        """Answers, or raises Refused. `request` may be bytes: sent as is.
+
+        Whoever calls a service that comes and goes waits for it: in gRPC 1.51
+        a channel on which calls fail fast may never connect again."""
         described = _METHODS[method]
         if request is None:
             request = build(method, fields)
@@ -110,7 +115,8 @@ class Caller:
             response_deserializer=message_class(
                 described.output_type).FromString)
         try:
-            return stub(request, timeout=timeout)
+            return stub(request, timeout=timeout,
+                        wait_for_ready=wait_for_ready)
         except grpc.RpcError as error:
             raise Refused(error) from None
 

@@ -1,0 +1,94 @@
+#ifndef BATON_TESTS_SUPPORT_AGENCY_FIXTURE_H_
+#define BATON_TESTS_SUPPORT_AGENCY_FIXTURE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "services/common/agency_loop.h"
+#include "services/common/agency_store.h"
+#include "services/common/exchange_link.h"
+#include "storage/format.h"
+#include "storage/rocksdb_store.h"
+#include "tests/support/temp_dir.h"
+
+namespace baton {
+
+// The disk of an agency service that a test can crash and reopen, and a clock
+// it moves.
+class AgencyDisk {
+ public:
+  AgencyDisk() { Reopen(); }
+
+  // What a restart finds: uncommitted batches are gone.
+  void Reopen() {
+    store.reset();
+    database.reset();
+    RocksDbStore::Options options;
+    options.directory = directory_ / "db";
+    options.database.set_format_version(kFormatVersion);
+    options.database.set_owner("test");
+    options.database.set_environment(v1::ENVIRONMENT_TRAINING);
+    options.file_system = rocksdb::FileSystem::Default();
+    auto opened = RocksDbStore::Open(std::move(options));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    database = *std::move(opened);
+    auto agency =
+        AgencyStore::Open(database.get(), std::string(32, 'k'), &random_);
+    ASSERT_TRUE(agency.ok()) << agency.status();
+    store = *std::move(agency);
+  }
+
+  void Commit() { ASSERT_TRUE(store->Commit(now.wall).ok()); }
+  void Advance(absl::Duration by) {
+    now.wall += by;
+    now.steady += by;
+  }
+
+  Instant now{.wall = absl::FromUnixSeconds(1'767'225'600),
+              .steady = absl::Seconds(1000)};
+  std::unique_ptr<RocksDbStore> database;
+  std::unique_ptr<AgencyStore> store;
+  const std::string& path() const { return directory_.path(); }
+
+ private:
+  TempDir directory_;
+  SystemRandom random_;
+};
+
+// The far side of an ExchangeLink: keeps what was asked until the test
+// answers.
+class HeldLink final : public ExchangeLink {
+ public:
+  template <typename Request, typename Response>
+  struct Asked {
+    Request request;
+    Callback<Response> done;
+  };
+
+  void Publish(v1::PublishRequest request,
+               Callback<v1::PublishResponse> done) override {
+    published.push_back({std::move(request), std::move(done)});
+  }
+  void GetConversation(v1::GetConversationRequest request,
+                       Callback<v1::GetConversationResponse> done) override {
+    looked_up.push_back({std::move(request), std::move(done)});
+  }
+  void RecordFirstRead(v1::RecordFirstReadRequest,
+                       Callback<v1::RecordFirstReadResponse>) override {}
+  void Acknowledge(const std::string&,
+                   std::vector<std::string> ack_ids) override {
+    for (std::string& id : ack_ids) acknowledged.push_back(std::move(id));
+  }
+
+  std::vector<Asked<v1::PublishRequest, v1::PublishResponse>> published;
+  std::vector<Asked<v1::GetConversationRequest, v1::GetConversationResponse>>
+      looked_up;
+  std::vector<std::string> acknowledged;
+};
+
+}  // namespace baton
+
+#endif  // BATON_TESTS_SUPPORT_AGENCY_FIXTURE_H_
