@@ -5,8 +5,8 @@ namespace baton {
 
 // Version of every format on disk: keys (keys.h), records (record.proto), the
 // audit leaves and the vault. Raised with any change an older program could
-// not read; a newer database is refused. tests/storage/fixtures holds a
-// database of each version, and a test opens it.
+// not read; a newer database is refused. tests/system/fixtures holds databases
+// of each version, and a test opens them.
 inline constexpr int kFormatVersion = 1;
 
 }  // namespace baton

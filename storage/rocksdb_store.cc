@@ -7,7 +7,6 @@
 #include "rocksdb/cache.h"
 #include "rocksdb/file_checksum.h"
 #include "rocksdb/filter_policy.h"
-#include "rocksdb/slice_transform.h"
 #include "rocksdb/snapshot.h"
 #include "rocksdb/table.h"
 #include "rocksdb/wal_filter.h"
@@ -174,16 +173,15 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   rocksdb::Options db;
   db.write_buffer_size = options.write_buffer_bytes;
   db.max_background_jobs = 2;
+  // A backlog is read in the order in which it was written: let the kernel
+  // read ahead.
+  db.advise_random_on_open = false;
   db.max_open_files = 1000;
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.keep_log_file_num = 2;
   db.max_log_file_size = 1 << 20;
 
-  // Keys of one kind mostly come in order: a write goes on where the last one
-  // of its kind (the first two bytes) ended. And most look-ups of an
-  // idempotency key find nothing, in memory too.
-  db.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewFixedPrefixTransform(2));
+  // Most look-ups of an idempotency key find nothing, in memory too.
   db.memtable_whole_key_filtering = true;
   db.memtable_prefix_bloom_size_ratio = 0.02;
 

@@ -11,7 +11,8 @@
 namespace baton {
 
 // Reads every table file of `db`, which lies in `directory`, and compares its
-// checksum with the one in the manifest; `db` may go on writing meanwhile.
+// checksum with the one in the manifest; tables without one are left out. `db`
+// may go on writing meanwhile.
 // Calls `proceed` before each MiB read, and stops when that returns false.
 //
 // DATA_LOSS names the first damaged file; UNAVAILABLE: it cannot be read;

@@ -267,7 +267,16 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
       p->server, RpcServer::Start(
                      config.listen_address(), config.tls(), config.port_file(),
                      {p->broker_service.get(), p->tracking_service.get(),
-                      p->audit_service.get()}));
+                      p->audit_service.get()},
+                     [p](const grpc::ServerContextBase& context,
+                         const absl::Status& refusal, absl::string_view call,
+                         std::function<void()> finish) {
+                       p->doorway->Refuse(
+                           p->identities->Identify(context), refusal, call,
+                           [finish = std::move(finish)](const grpc::Status&) {
+                             finish();
+                           });
+                     }));
   p->heartbeat = std::make_unique<Ticker>(kHeartbeatInterval,
                                           [p] { p->streams->Heartbeat(); });
   Log(Severity::kInfo, "baton-broker serves",

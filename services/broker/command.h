@@ -20,7 +20,8 @@
 // What RPCs ask of the commit thread. Everything that needs no state was
 // checked before; callers' rights over queues too. `done` is called once,
 // after the commit that holds the effects (or the refusal's leaf), on the
-// finisher thread.
+// finisher thread, or on the commit thread when nothing else is going on: it
+// must not block.
 namespace baton {
 
 template <typename Result>

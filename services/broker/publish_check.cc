@@ -175,7 +175,7 @@ class MessageCheck {
     if (!IsToken(text, kMaxTokenBytes)) {
       Fault(field, "must be 1 to 128 printable ASCII characters");
     }
-    CheckNothingPersonal(field, text);
+    if (!IsUuid(text)) CheckNothingPersonal(field, text);
   }
 
   void CheckKeys() {

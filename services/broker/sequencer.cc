@@ -130,10 +130,21 @@ void Sequencer::HandOver(StepResult result) {
       result.changed.empty()) {
     return;
   }
-  MutexLock lock(&mu_);
-  while (untold_.size() >= kMaxUntold) committed_.Wait(&mu_);
-  untold_.push_back(std::move(result));
-  committed_.SignalAll();
+  {
+    MutexLock lock(&mu_);
+    if (!CanTellAtOnce(result)) {
+      while (untold_.size() >= kMaxUntold) committed_.Wait(&mu_);
+      untold_.push_back(std::move(result));
+      committed_.SignalAll();
+      return;
+    }
+  }
+  Tell(std::move(result));
+}
+
+bool Sequencer::CanTellAtOnce(const StepResult& result) const {
+  return result.replies.size() <= 1 && result.deliveries.empty() &&
+         pending_.empty() && untold_.empty() && !telling_;
 }
 
 void Sequencer::Finish() {
@@ -141,10 +152,12 @@ void Sequencer::Finish() {
     StepResult result;
     {
       MutexLock lock(&mu_);
+      telling_ = false;
       while (untold_.empty() && !run_ended_) committed_.Wait(&mu_);
       if (untold_.empty()) return;
       result = std::move(untold_.front());
       untold_.pop_front();
+      telling_ = true;
       committed_.SignalAll();
     }
     Tell(std::move(result));

@@ -39,7 +39,7 @@ class Sequencer {
     std::function<absl::Status()> each_second;
     // Opens and hands over what a step leased; called by Finish().
     std::function<void(StepResult::Delivery)> deliver;
-    // Tells watchers; called by Finish().
+    // Tells watchers; called by Finish() or, like a lone reply, by Run().
     std::function<void(const v1::Conversation&)> changed;
   };
 
@@ -61,7 +61,7 @@ class Sequencer {
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Tells what was committed, in commit order, until Run() has ended and
-  // everything is told.
+  // everything is told. Run() tells a lone reply itself when this is idle.
   void Finish() ABSL_LOCKS_EXCLUDED(mu_);
 
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
@@ -77,6 +77,11 @@ class Sequencer {
   std::vector<Command> Take(bool wait, absl::Duration until)
       ABSL_LOCKS_EXCLUDED(mu_);
   void HandOver(StepResult result) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether the commit thread may tell `result` itself, in order: a lone reply
+  // while nothing else is going on. It spares an idle exchange one waking of a
+  // thread per call; under load the next sync must not wait for replies.
+  bool CanTellAtOnce(const StepResult& result) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tell(StepResult result);
 
   Exchange* const exchange_;
@@ -89,6 +94,7 @@ class Sequencer {
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
   std::deque<StepResult> untold_ ABSL_GUARDED_BY(mu_);
   absl::Status refuse_publish_ ABSL_GUARDED_BY(mu_);
+  bool telling_ ABSL_GUARDED_BY(mu_) = false;  // Finish() is, outside mu_.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool run_ended_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -40,6 +40,21 @@ absl::StatusOr<bool> AgencyLoop::Step(Instant now) {
 }
 
 absl::Status AgencyLoop::Run() {
+  const absl::Status ended = RunUntilStopped();
+  if (ended.ok()) return ended;
+  // Nothing runs any more: dropping what waits lets its callers be answered,
+  // and keeps others from waiting.
+  std::deque<Event> dropped;
+  {
+    MutexLock lock(&mu_);
+    stopping_ = true;
+    dropped.swap(pending_);
+  }
+  effects_.clear();
+  return ended;
+}
+
+absl::Status AgencyLoop::RunUntilStopped() {
   while (true) {
     ASSIGN_OR_RETURN(const bool more, Step(clock_->Now()));
     if (more) continue;

@@ -69,11 +69,14 @@ class AgencyLoop {
   // When the desk wants its next turn; on the loop only.
   std::optional<absl::Duration> next_turn() const { return next_turn_; }
 
-  // Steps until Stop(), or until the disk fails.
+  // Steps until Stop(), or until the disk fails; then what waits is dropped and
+  // nothing more is taken.
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  absl::Status RunUntilStopped() ABSL_LOCKS_EXCLUDED(mu_);
+
   AgencyStore* const store_;
   const Clock* const clock_;
   AgencyDesk* desk_ = nullptr;

@@ -149,7 +149,7 @@ void AgencyService::Stop() {
   if (parts_->server != nullptr) parts_->server->Stop(kStopGrace);
   parts_->heartbeat.reset();
   parts_->mark.reset();
-  parts_->link.reset();
+  // The link lives on until the loop, which calls it, has ended.
   parts_->loop->Stop();
 }
 

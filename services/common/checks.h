@@ -18,6 +18,10 @@ v1::IdentifierCheck CheckNhsNumber(absl::string_view value);
 // Letter, twelve digits (the last may be a letter), check letter holds.
 v1::IdentifierCheck CheckUniquePupilNumber(absl::string_view value);
 
+// Exactly a UUID, "123e4567-e89b-12d3-a456-426614174000". One in 25 random ones
+// looks like an NHS number by chance; the form leaves no room for a real one.
+bool IsUuid(absl::string_view text);
+
 // Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates).
 bool IsUtf8(absl::string_view text);
 

@@ -2,6 +2,7 @@
 #define BATON_SERVICES_COMMON_LOOP_CALL_H_
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,6 +26,29 @@ inline absl::Status LoopIsFull() {
                       absl::Milliseconds(200));
 }
 
+// A unary call on its way through the loop. One that the loop dropped, because
+// the disk failed, is answered all the same, by whoever holds it last.
+class LoopCall {
+ public:
+  explicit LoopCall(grpc::ServerUnaryReactor* reactor) : reactor_(reactor) {}
+  ~LoopCall() {
+    Finish(absl::UnavailableError(
+        "the service has stopped; this may or may not have happened: repeat "
+        "it with the same request_id"));
+  }
+  LoopCall(const LoopCall&) = delete;
+  LoopCall& operator=(const LoopCall&) = delete;
+
+  // The first call counts.
+  void Finish(const absl::Status& status) {
+    if (reactor_ == nullptr) return;
+    std::exchange(reactor_, nullptr)->Finish(ToGrpc(status));
+  }
+
+ private:
+  grpc::ServerUnaryReactor* reactor_;
+};
+
 // The body of a unary call of an agency service: the caller must be of the
 // service's own agency; `decide` runs on the loop; the answer leaves after the
 // commit. Never blocks.
@@ -39,19 +63,20 @@ grpc::ServerUnaryReactor* AnswerOnLoop(
     return reactor;
   }
   AgencyLoop* const loop = service->loop();
+  const auto call = std::make_shared<LoopCall>(reactor);
   const bool posted = loop->Post(
-      [loop, reactor, response, decide = std::move(decide)](Instant now) {
+      [loop, call, response, decide = std::move(decide)](Instant now) {
         absl::StatusOr<Response> decided = decide(now);
         const absl::Status status = decided.status();
         if (IsDiskFailure(status)) {
           loop->Fail(status);
-          reactor->Finish(ToGrpc(status));
+          call->Finish(status);
           return;
         }
         if (decided.ok()) *response = *std::move(decided);
-        loop->Tell([reactor, status] { reactor->Finish(ToGrpc(status)); });
+        loop->Tell([call, status] { call->Finish(status); });
       });
-  if (!posted) reactor->Finish(ToGrpc(LoopIsFull()));
+  if (!posted) call->Finish(LoopIsFull());
   return reactor;
 }
 

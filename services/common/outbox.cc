@@ -206,6 +206,11 @@ absl::StatusOr<v1::Message> Outbox::OpenForSending(
 }
 
 absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
+  for (auto& [outbox_id, entry] : unsettled_) {
+    if (entry.in_flight && entry.next_try <= now.steady) {
+      entry.in_flight = false;
+    }
+  }
   std::vector<Outgoing> outgoing;
   int in_flight = InFlight();
   for (auto& [outbox_id, entry] : unsettled_) {
@@ -217,6 +222,7 @@ absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
     }
     ASSIGN_OR_RETURN(v1::Message message, OpenForSending(outbox_id, entry));
     entry.in_flight = true;
+    entry.next_try = now.steady + kMaxFlight;
     ++in_flight;
     outgoing.push_back({outbox_id, std::move(message)});
   }
@@ -245,7 +251,7 @@ std::optional<absl::Duration> Outbox::NextDue() const {
 
 void Outbox::RetryNow(Instant now) {
   for (auto& [outbox_id, entry] : unsettled_) {
-    entry.next_try = std::min(entry.next_try, now.steady);
+    if (!entry.in_flight) entry.next_try = std::min(entry.next_try, now.steady);
   }
 }
 

@@ -44,6 +44,9 @@ class Outbox {
     absl::Duration max_retry_delay = absl::Seconds(30);
   };
   static constexpr int kMaxInFlight = 16;
+  // An answer that has not come by then was lost on the way: sent again, which
+  // the idempotency key makes harmless.
+  static constexpr absl::Duration kMaxFlight = absl::Seconds(60);
 
   // Loads what is unsettled. `store` must outlive the outbox.
   static absl::StatusOr<std::unique_ptr<Outbox>> Open(AgencyStore* store,
@@ -127,7 +130,7 @@ class Outbox {
     absl::Time held_time;
     absl::Duration next_try;  // On the steady clock.
     int tries = 0;
-    bool in_flight = false;
+    bool in_flight = false;  // Then next_try is when it counts as lost.
     bool alarmed = false;
   };
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/strip.h"
 #include "grpcpp/security/auth_context.h"
-#include "openssl/pem.h"
-#include "openssl/x509.h"
 #include "storage/crypto.h"
 #include "storage/status.h"
 
@@ -16,15 +16,12 @@ constexpr size_t kKeyIdBytes = 8;
 
 // Of the certificate itself (DER), as `openssl x509 -fingerprint -sha256` shows
 // it; empty when `pem` is none.
-std::string KeyIdOf(const grpc::string_ref& pem) {
-  BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  X509* const certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
-  if (certificate == nullptr) return "";
-  std::string der(i2d_X509(certificate, nullptr), '\0');
-  auto* out = reinterpret_cast<unsigned char*>(der.data());
-  i2d_X509(certificate, &out);
-  X509_free(certificate);
+std::string KeyIdOf(absl::string_view pem) {
+  if (!absl::ConsumePrefix(&pem, "-----BEGIN CERTIFICATE-----")) return "";
+  std::string der;
+  if (!absl::Base64Unescape(pem.substr(0, pem.find("-----END")), &der)) {
+    return "";
+  }
   return std::string(AsBytes(Sha256(der)).substr(0, kKeyIdBytes));
 }
 
@@ -47,7 +44,7 @@ absl::StatusOr<Identity> CertificateIdentity::Identify(
   ASSIGN_OR_RETURN(identity.agency, AgencyFromSpiffe(uris, trust_domain_));
   for (const grpc::string_ref& pem :
        peer->FindPropertyValues("x509_pem_cert")) {
-    identity.key_id = KeyIdOf(pem);
+    identity.key_id = KeyIdOf({pem.data(), pem.size()});
   }
   return identity;
 }

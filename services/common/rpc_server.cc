@@ -29,7 +29,8 @@ absl::Status WritePort(const std::string& port_file, int port) {
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
     const std::string& listen_address, const v1::TlsConfig& tls,
-    const std::string& port_file, const std::vector<grpc::Service*>& services) {
+    const std::string& port_file, const std::vector<grpc::Service*>& services,
+    MalformedRequestSeen malformed) {
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                    MutualTlsServer(tls));
   grpc::ServerBuilder builder;
@@ -38,6 +39,12 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   for (grpc::Service* const service : services) {
     builder.RegisterService(service);
   }
+  std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+      interceptors;
+  interceptors.push_back(
+      std::make_unique<MalformedRequests>(std::move(malformed)));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,

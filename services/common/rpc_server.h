@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "baton/v1/config.pb.h"
 #include "grpcpp/grpcpp.h"
+#include "services/common/malformed_requests.h"
 
 namespace baton {
 
@@ -22,11 +23,12 @@ class RpcServer {
   static constexpr int kMaxStreamsPerConnection = 1024;
 
   // UNAVAILABLE when the address cannot be listened on. Writes the bound port
-  // to `port_file` (unless empty), by rename, once the server answers.
+  // to `port_file` (unless empty), by rename, once the server answers. Requests
+  // that cannot be parsed are refused here; `malformed` (may be null) is told.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(
       const std::string& listen_address, const v1::TlsConfig& tls,
-      const std::string& port_file,
-      const std::vector<grpc::Service*>& services);
+      const std::string& port_file, const std::vector<grpc::Service*>& services,
+      MalformedRequestSeen malformed = nullptr);
 
   int port() const { return port_; }
 

@@ -19,6 +19,7 @@ namespace {
 
 constexpr absl::Duration kDefaultAlarmDelay = absl::Seconds(120);
 constexpr absl::Duration kSweepInterval = absl::Minutes(1);
+constexpr absl::Duration kLookupRetryDelay = absl::Seconds(5);
 constexpr size_t kLoadPage = 1000;
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 500;
@@ -499,6 +500,9 @@ absl::StatusOr<std::optional<absl::Duration>> EmergencyDesk::Turn(Instant now) {
     RETURN_IF_ERROR(outbox_->Sweep(now));
   }
   if (std::exchange(catch_up_, false)) RETURN_IF_ERROR(CatchUp());
+  if (now.steady >= next_lookup_) {
+    for (const std::string& id : std::exchange(missed_lookups_, {})) Lookup(id);
+  }
 
   absl::Duration next = next_sweep_;
   if (const auto due_next = outbox_->NextDue()) {
@@ -507,6 +511,7 @@ absl::StatusOr<std::optional<absl::Duration>> EmergencyDesk::Turn(Instant now) {
   if (const auto alarm = outbox_->NextAlarm(alarm_delay, now)) {
     next = std::min(next, *alarm);
   }
+  if (!missed_lookups_.empty()) next = std::min(next, next_lookup_);
   return std::optional<absl::Duration>(next);
 }
 
@@ -558,11 +563,26 @@ void EmergencyDesk::Lookup(const std::string& conversation_id) {
     request.set_conversation_id(conversation_id);
     parts_.link->GetConversation(
         std::move(request),
-        [this](const absl::StatusOr<v1::GetConversationResponse>& response) {
-          // What is missed now is seen with the next change or connection.
-          if (response.ok()) OnConversation(response->conversation());
+        [this, conversation_id](
+            const absl::StatusOr<v1::GetConversationResponse>& response) {
+          if (response.ok()) {
+            OnConversation(response->conversation());
+          } else {
+            OnLookupFailed(conversation_id, response.status());
+          }
         });
   });
+}
+
+// The watch may go on while a look-up gets lost, and nothing else would say
+// what was missed.
+void EmergencyDesk::OnLookupFailed(const std::string& conversation_id,
+                                   const absl::Status& error) {
+  if (!MayPass(error) || missed_lookups_.size() >= kMaxOpenLookups) return;
+  if (missed_lookups_.empty()) {
+    next_lookup_ = parts_.loop->now().steady + kLookupRetryDelay;
+  }
+  missed_lookups_.insert(conversation_id);
 }
 
 // After a connection: what changed while there was none.

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,8 @@ class EmergencyDesk final : public AgencyDesk, public ExchangeListener {
   absl::Status TakeConversation(const v1::Conversation& conversation,
                                 Instant now);
   void Lookup(const std::string& conversation_id);
+  void OnLookupFailed(const std::string& conversation_id,
+                      const absl::Status& error);
   absl::Status CatchUp();
   void Changed(const v1::WaitRecord& wait, Instant now);
   void Check(const absl::Status& status);
@@ -135,6 +138,9 @@ class EmergencyDesk final : public AgencyDesk, public ExchangeListener {
   std::optional<absl::Time> heard_time_;
   absl::Duration next_sweep_;
   bool catch_up_ = false;  // Look all open conversations up again.
+  // Conversations whose look-up failed, and when to try again.
+  std::set<std::string> missed_lookups_;
+  absl::Duration next_lookup_;
 };
 
 }  // namespace baton

@@ -105,5 +105,14 @@ TEST(ChecksTest, ConsumerNamesAreShortAndPlain) {
   EXPECT_FALSE(IsConsumerName("mash/1"));
 }
 
+TEST(ChecksTest, AUuidIsToldByItsFormAlone) {
+  EXPECT_TRUE(IsUuid("123e4567-e89b-12d3-a456-426614174000"));
+  EXPECT_TRUE(IsUuid("99900000-1812-4000-8000-9990000018AB"));
+  EXPECT_FALSE(IsUuid("9990000018"));
+  EXPECT_FALSE(IsUuid("123e4567-e89b-12d3-a456-42661417400"));
+  EXPECT_FALSE(IsUuid("123e4567e89b-12d3-a456-4266141740000"));
+  EXPECT_FALSE(IsUuid("123g4567-e89b-12d3-a456-426614174000"));
+}
+
 }  // namespace
 }  // namespace baton

@@ -166,6 +166,15 @@ TEST_F(OutboxTest, TriesAgainWithAGrowingDelayWhileTheExchangeIsAway) {
   EXPECT_EQ(State(id), v1::OUTBOX_STATE_HELD);
 }
 
+TEST_F(OutboxTest, AnAnswerThatNeverComesCountsAsLost) {
+  Hold("first");
+  ASSERT_THAT(Due(), SizeIs(1));
+  outbox_->RetryNow(disk_.now);
+  EXPECT_THAT(Due(), IsEmpty());
+  disk_.Advance(Outbox::kMaxFlight);
+  EXPECT_THAT(Due(), ElementsAre("first"));
+}
+
 TEST_F(OutboxTest, ARefusalNeedsAttentionAndBlocksOnlyItsThread) {
   const uint64_t refused = Hold("first");
   Hold("second");

@@ -11,8 +11,10 @@ of tests/storage/durability_test.cc and of tests/system/simulation.
 
 import argparse
 import collections
+import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -25,14 +27,16 @@ from baton_audit import AuditLog
 from baton_city import SERVICES, City, until
 from baton_rpc import Caller, Refused, build
 from baton_test import show
-from baton_words import (COUNCIL, HOSPITAL, INTAKE, NURSE, REPLIES, WORKER,
-                         flag_request, new_id)
+from baton_words import (COUNCIL, COUNTY, COUNTY_INTAKE, HOSPITAL, INTAKE, NURSE,
+                         REPLIES, WORKER, envelope, flag_request, new_id)
 
 FLAGGERS, WORKERS, WATCHERS = 3, 2, 1
 RECEIPTS = ("delivered", "first_read", "taken", "decided")
 PROGRESS = 12  # Accepted calls between two kills.
 PATIENCE = 120  # Seconds in which anything must come about.
 VICTIMS = (("broker",), ("emergency",), ("council",), SERVICES)
+SERVICE_OF = {"broker": "BrokerService", "emergency": "EmergencyService",
+              "council": "CouncilService"}
 WAIT_KINDS = {
     message_pb2.MESSAGE_KIND_WAITING_FLAG: waiting_pb2.WaitingFlag,
     message_pb2.MESSAGE_KIND_WAITING_UPDATE: waiting_pb2.WaitingUpdate,
@@ -64,6 +68,8 @@ class Oracle:
         self.answers = {}  # By matter: {"taken": name, "decided": next step}.
         self.receipts = collections.defaultdict(dict)  # By reference.
         self.offered = []  # Message ids in the order first offered.
+        self.published = []  # Message ids from publishing directly, in order.
+        self.pulled = []  # ... in the order first pulled by the county.
 
     def problem(self, text):
         with self._lock:
@@ -77,6 +83,11 @@ class Oracle:
         with self._lock:
             self.accepted += 1
             self.tokens.setdefault(reference, []).append(token)
+
+    def published_directly(self, message_id):
+        with self._lock:
+            self.accepted += 1
+            self.published.append(message_id)
 
     def answered(self, matter_id, receipt, what):
         with self._lock:
@@ -113,23 +124,46 @@ class Load:
         self._stopping = threading.Event()
         self._consumer_stopping = threading.Event()
         self._matters = queue.Queue()
+        self._armed = {}  # Process ids to kill, by service that answers.
+        self._fired = threading.Event()
         jobs = ([(self._flag, seed * 100 + n) for n in range(FLAGGERS)]
                 + [(self._answer, seed * 100 + 50 + n) for n in range(WORKERS)]
-                + [(self._watch, seed * 100 + 90 + n) for n in range(WATCHERS)])
+                + [(self._watch, seed * 100 + 90 + n) for n in range(WATCHERS)]
+                + [(self._publish, 0)])
         self._threads = [threading.Thread(target=self._guarded, args=job,
                                           daemon=True) for job in jobs]
-        self._consumer = threading.Thread(
-            target=self._guarded, args=(self._consume, 0), daemon=True)
-        for thread in [*self._threads, self._consumer]:
+        self._consumers = [threading.Thread(target=self._guarded,
+                                            args=(job, 0), daemon=True)
+                           for job in (self._consume, self._pull)]
+        for thread in self._threads + self._consumers:
             thread.start()
+
+    def kill_at_the_next_answer(self, service, pids):
+        """Kills the moment that a call to `service` is answered OK, when what
+        was promised had better be on disk. False when nobody calls for a
+        second."""
+        self._fired.clear()
+        self._armed = {service: pids}
+        fired = self._fired.wait(1)
+        self._armed = {}
+        return fired
+
+    def _strike(self, method):
+        for pid in self._armed.pop(method.partition("/")[0], ()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._fired.set()
 
     def stop(self):
         self._stopping.set()
         for thread in self._threads:
             thread.join(2 * PATIENCE)
         self._consumer_stopping.set()
-        self._consumer.join(PATIENCE)
-        for thread in [*self._threads, self._consumer]:
+        for thread in self._consumers:
+            thread.join(PATIENCE)
+        for thread in self._threads + self._consumers:
             if thread.is_alive():
                 self.oracle.problem(f"{thread.name} does not end")
 
@@ -146,8 +180,10 @@ class Load:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return caller.call(method, request, timeout=5,
-                                   wait_for_ready=True)
+                answer = caller.call(method, request, timeout=5,
+                                     wait_for_ready=True)
+                self._strike(method)
+                return answer
             except Refused as refusal:
                 if not (refusal.may_have_happened()
                         or refusal.code == "RESOURCE_EXHAUSTED"):
@@ -188,6 +224,49 @@ class Load:
         self._insist(hospital, f"EmergencyService/{method}",
                      request_id=new_id(), sender_reference=reference,
                      actor=NURSE, **fields)
+
+    def _publish(self, rng, _):
+        """Messages past the emergency service, all of one ordering key."""
+        with Caller(self.city, HOSPITAL) as hospital:
+            while not self._stopping.wait(rng.random() / 20):
+                receipt, = self._insist(
+                    hospital, "BrokerService/Publish",
+                    messages=[envelope("E10000024")]).receipts
+                self.oracle.published_directly(receipt.message_id)
+
+    def _pull(self, rng, _):
+        """The county settles what it was given; what is settled never comes
+        again."""
+        settled = set()
+        with Caller(self.city, COUNTY) as county:
+            while True:
+                pulled = self._insist(
+                    county, "BrokerService/Pull", queue=COUNTY_INTAKE,
+                    max_messages=rng.randrange(1, 9), wait="0.5s",
+                    ack_deadline="10s").received_messages
+                if not pulled and self._consumer_stopping.is_set():
+                    if len(settled) >= len(self.oracle.published):
+                        return
+                for received in pulled:
+                    message_id = received.message.message_id
+                    if message_id in settled:
+                        self.oracle.problem(f"{message_id} was settled, and "
+                                            "was delivered again")
+                    if message_id not in self.oracle.pulled:
+                        self.oracle.pulled.append(message_id)
+                    if self._settle(county, received):
+                        settled.add(message_id)
+
+    def _settle(self, county, received):
+        """False when the lease was over: then the message comes again."""
+        try:
+            self._insist(county, "BrokerService/Acknowledge",
+                         queue=COUNTY_INTAKE, ack_ids=[received.ack_id])
+            return True
+        except AssertionError as error:
+            if "FAILED_PRECONDITION" in str(error):
+                return False
+            raise
 
     def _answer(self, rng, name):
         with Caller(self.city, COUNCIL) as council:
@@ -269,8 +348,8 @@ def intake(council, consumer, credit, stopping, until_heartbeat=False):
 class Killer:
     """Kills and starts again; between two kills the load gets on."""
 
-    def __init__(self, city, oracle, seed):
-        self.city, self.oracle = city, oracle
+    def __init__(self, city, oracle, load, seed):
+        self.city, self.oracle, self.load = city, oracle, load
         self.rng = random.Random(seed)
 
     def _progress(self, calls):
@@ -281,6 +360,10 @@ class Killer:
     def cycle(self):
         self._progress(self.rng.randrange(1, 2 * PROGRESS))
         victims = self.rng.choice(VICTIMS)
+        if self.rng.random() < 0.8:
+            self.load.kill_at_the_next_answer(
+                SERVICE_OF[self.rng.choice(victims)],
+                [self.city.pid(victim) for victim in victims])
         self.city.kill(*victims)
         if victims == ("broker",) and self.rng.random() < 0.5:
             self._progress(3)  # Accepted with the exchange away: HELD.
@@ -299,6 +382,7 @@ class Verdict:
         self.oracle = oracle
         self.hospital = Caller(city, HOSPITAL)
         self.council = Caller(city, COUNCIL)
+        self.county = Caller(city, COUNTY)
         self.city = city
         self.matters = {}  # Matter id by reference.
 
@@ -306,6 +390,7 @@ class Verdict:
         self._await_quiet()
         self._check_timelines()
         self._check_inbox()
+        self._check_direct()
         self._check_audit()
         self._check_queues()
 
@@ -383,6 +468,10 @@ class Verdict:
         done = states == {broker_service_pb2.DELIVERY_STATE_ACKNOWLEDGED}
         return entries if done else None
 
+    def _check_direct(self):
+        self._expect("what the county pulled", self.oracle.published,
+                     self.oracle.pulled)
+
     def _check_audit(self):
         audit = AuditLog(self.council)
         entries = audit.entries()
@@ -394,7 +483,8 @@ class Verdict:
                      if entry.type == audit_service_pb2.AUDIT_TYPE_PUBLISHED
                      for message_id in entry.message_ids]
         wanted = (sum(map(len, self.oracle.tokens.values()))
-                  + sum(map(len, self.oracle.answers.values())))
+                  + sum(map(len, self.oracle.answers.values()))
+                  + len(self.oracle.published))
         self._expect("published leaves", wanted, len(published))
         self._expect("published once", wanted, len(set(published)))
         self.city.baton("council", "audit", "verify")
@@ -402,7 +492,8 @@ class Verdict:
     def _check_queues(self):
         """With nobody else consuming, nothing is left to pull."""
         self.city.stop("emergency", "council")
-        for caller, name in ((self.council, INTAKE), (self.hospital, REPLIES)):
+        for caller, name in ((self.council, INTAKE), (self.hospital, REPLIES),
+                             (self.county, COUNTY_INTAKE)):
             left = caller.call("BrokerService/Pull", queue=name, max_messages=10)
             self._expect(f"left in {name}", [],
                          [received.message.message_id
@@ -418,7 +509,7 @@ def run(cycles, seed):
         try:
             city.start()
             load = Load(city, oracle, seed)
-            killer = Killer(city, oracle, seed)
+            killer = Killer(city, oracle, load, seed)
             for _ in range(cycles):
                 if oracle.problems():
                     break

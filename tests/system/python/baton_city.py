@@ -1,6 +1,8 @@
 """An exchange, an emergency department and a council: real processes with real
 certificates and disks, in a directory of their own under /tmp."""
 
+import atexit
+import functools
 import os
 import pathlib
 import random
@@ -56,19 +58,29 @@ def _free_base():
                 one.close()
 
 
-class City:
-    """Prepared when made. Removed at the end, unless keep() was called."""
+@functools.lru_cache(None)
+def _certificates():
+    """Made once in this process, because it takes a second."""
+    made = tempfile.TemporaryDirectory(prefix="baton-certs-")
+    atexit.register(made.cleanup)
+    subprocess.run([ROOT / "deploy/make-certs", made.name, "--bad"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return made.name
 
-    def __init__(self, name, bad_certificates=False):
+
+class City:
+    """Prepared when made, with the certificates that make-certs --bad makes
+    too. Removed at the end, unless keep() was called."""
+
+    def __init__(self, name):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"baton-{name}-"))
         self._watchdog = subprocess.Popen(
             ["sh", "-c", _WATCHDOG, str(self.directory)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         self.base = _free_base()
+        shutil.copytree(_certificates(), self.directory / "certs")
         self._prepare()
-        if bad_certificates:
-            self.make_certs("--bad")
 
     def _prepare(self):
         self._city("prepare", str(self.base))

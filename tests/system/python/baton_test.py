@@ -18,7 +18,8 @@ class CityTest(unittest.TestCase):
     def _leave(self, city):
         # When a test has failed, unittest's result says so before clean-up.
         result = self._outcome.result
-        if any(test is self for test, _ in result.failures + result.errors):
+        if any(getattr(test, "test_case", test) is self
+               for test, _ in result.failures + result.errors):
             show(city)
         city.close()
 

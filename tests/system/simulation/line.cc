@@ -26,13 +26,18 @@ absl::Duration Line::Latency() {
 
 void Line::Carry(World::Event arrive) {
   const absl::Duration latency = Latency();
-  if (!up_ || (!calm_ && world_->Chance(kLossPercent))) return;
+  if (!up_) return;
+  if (lose_calls_ || (!calm_ && world_->Chance(kLossPercent))) {
+    world_->Note(name_, "loses a call or an answer");
+    return;
+  }
   world_->After(latency, [this, epoch = epoch_, arrive = std::move(arrive)] {
     if (epoch == epoch_) arrive();
   });
 }
 
 void Line::CarryInOrder(absl::Duration* previous, World::Event arrive) {
+  if (!up_) return;
   const absl::Duration at = std::max(world_->now() + Latency(), *previous);
   *previous = at;
   world_->After(at - world_->now(),

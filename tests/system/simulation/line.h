@@ -27,6 +27,9 @@ class Line {
   // Differs before and after a break: streams do not survive one.
   uint64_t epoch() const { return epoch_; }
 
+  // While set, calls and answers get lost; streams go on.
+  void LoseCalls(bool lose) { lose_calls_ = lose; }
+
   // From now on fast and without losses.
   void Calm();
   bool calm() const { return calm_; }
@@ -38,6 +41,7 @@ class Line {
   const std::string name_;
   bool up_ = true;
   bool calm_ = false;
+  bool lose_calls_ = false;
   uint64_t epoch_ = 1;
 };
 

@@ -353,8 +353,11 @@ void Oracle::CheckConversations(BrokerMachine* broker,
       Complain("the hospital does not know it", conversation.conversation_id());
     } else if (status->second.matter().SerializeAsString() !=
                conversation.matters(0).SerializeAsString()) {
-      Complain("hospital and exchange disagree on it",
-               conversation.conversation_id());
+      Complain(
+          absl::StrCat("the hospital has version ",
+                       status->second.matter().version(), ", the exchange ",
+                       conversation.matters(0).ShortDebugString()),
+          conversation.conversation_id());
     }
   }
 }

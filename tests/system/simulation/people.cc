@@ -340,7 +340,7 @@ void Council::Open(const std::string& matter_id) {
         EXPECT_TRUE(opened.ok()) << opened.status();
         oracle_->AnswersTo(matter_id).opened = true;
         world_->After(world_->Between(absl::Seconds(1), absl::Minutes(10)),
-                      [this, matter_id] { Take(matter_id); });
+                      [this, matter_id] { Take(matter_id, 1); });
       });
 }
 
@@ -356,8 +356,8 @@ Destination AnswersGoTo(const v1::IntakeItem& item) {
 
 }  // namespace
 
-void Council::Take(const std::string& matter_id) {
-  const std::string marker = absl::StrCat(matter_id, ":taken");
+void Council::Take(const std::string& matter_id, int nth) {
+  const std::string marker = absl::StrCat(matter_id, ":taken", nth);
   v1::TakeMatterRequest request;
   request.set_request_id(marker);
   request.mutable_taken()->set_matter_id(matter_id);
@@ -367,13 +367,18 @@ void Council::Take(const std::string& matter_id) {
       [machine = machine_, request](Instant now) {
         return machine->the_desk().Take(request, now);
       },
-      [this, matter_id,
-       marker](const absl::StatusOr<v1::TakeMatterResponse>& taken) {
+      [this, matter_id, marker,
+       nth](const absl::StatusOr<v1::TakeMatterResponse>& taken) {
         ASSERT_TRUE(taken.ok()) << taken.status();
         oracle_->Began(absl::StrCat("answers/", matter_id),
                        AnswersGoTo(taken->item()), marker);
         oracle_->Acknowledged(marker);
         oracle_->AnswersTo(matter_id).taken = true;
+        if (nth < 2 && world_->Chance(10)) {
+          // A colleague takes it too; the first receipt stands.
+          Take(matter_id, nth + 1);
+          return;
+        }
         world_->After(world_->Between(absl::Milliseconds(1),
                                       world_->Chance(50) ? absl::Seconds(1)
                                                          : absl::Minutes(20)),

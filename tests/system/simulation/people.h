@@ -149,7 +149,7 @@ class Council {
  private:
   void LookAtList();
   void Open(const std::string& matter_id);
-  void Take(const std::string& matter_id);
+  void Take(const std::string& matter_id, int nth);
   void Decide(const std::string& matter_id, int nth);
 
   World* const world_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace baton::sim {
 namespace {
 
@@ -79,14 +81,16 @@ class SimLink::Stream final : public std::enable_shared_from_this<Stream> {
   }
 
   void Connect() {
-    parts_.line->Carry([weak = weak_from_this(), attempt = ++attempt_] {
-      const auto self = weak.lock();
-      if (self == nullptr || self->ended_ || attempt != self->attempt_ ||
-          !self->parts_.broker->up()) {
-        return;
-      }
-      self->Accept(attempt);
-    });
+    previous_ = absl::ZeroDuration();
+    parts_.line->CarryInOrder(
+        &previous_, [weak = weak_from_this(), attempt = ++attempt_] {
+          const auto self = weak.lock();
+          if (self == nullptr || self->ended_ || attempt != self->attempt_ ||
+              !self->parts_.broker->up()) {
+            return;
+          }
+          self->Accept(attempt);
+        });
   }
 
   void Accept(uint64_t attempt) {
@@ -220,6 +224,8 @@ void SimLink::Publish(v1::PublishRequest request,
 
 void SimLink::GetConversation(v1::GetConversationRequest request,
                               Callback<v1::GetConversationResponse> done) {
+  parts_.world->Note(parts_.consumer,
+                     absl::StrCat("looks up ", request.conversation_id()));
   Call<v1::GetConversationResponse>(
       [broker = parts_.broker, identity = parts_.identity,
        request = std::move(request)](Done<v1::GetConversationResponse> reply) {

@@ -20,10 +20,12 @@ class Simulation {
  public:
   explicit Simulation(uint64_t seed);
 
-  // Starts all machines and everybody's work with them.
+  // Starts all machines; nobody works with them yet.
   void Start();
   // An evening of this seed: people at work, machines and lines failing.
   void Evening();
+  // From now on nothing fails by chance.
+  void Calm();
   // Ends all trouble, and runs until everything that was begun has come to its
   // end everywhere; fails the test when that takes too long.
   void ExpectEverythingArrives();

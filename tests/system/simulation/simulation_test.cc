@@ -54,7 +54,9 @@ TEST(SimulationTest, Seeds) {
 }
 
 TEST(SimulationTest, EqualSeedsGiveEqualHistories) {
-  EXPECT_EQ(RunSeed(7001), RunSeed(7001));
+  for (const uint64_t seed : {7001, 7002, 7003, 7004}) {
+    EXPECT_EQ(RunSeed(seed), RunSeed(seed)) << "seed " << seed;
+  }
 }
 
 // The exchange is away from 18:20 until 23:20; the emergency service itself
@@ -70,6 +72,8 @@ class EveningWithoutTheBroker : public testing::Test {
       }
     };
     simulation_.Start();
+    // What fails in a story is what the story says.
+    simulation_.Calm();
     simulation_.world().RunFor(absl::Minutes(5));
   }
 
@@ -140,6 +144,7 @@ TEST_F(EveningWithoutTheBroker, EverythingIsHeldAndArrivesAfterwards) {
     Flag({.reference = absl::StrCat("early-", i), .immediate_danger = i == 4});
   }
   simulation_.hospital().Update(children_[0], [](const auto&) {});
+  simulation_.world().RunFor(absl::Minutes(1));
   simulation_.hospital().Move(children_[0], [](const auto&) {});
   simulation_.world().RunFor(absl::Minutes(30));
   ExpectAllHeld();
@@ -162,6 +167,7 @@ TEST_F(EveningWithoutTheBroker, EverythingIsHeldAndArrivesAfterwards) {
   EXPECT_FALSE(simulation_.broker().up());
   ExpectAllHeld();
 
+  simulation_.duty_team().GoOnDuty();
   simulation_.world().RunFor(absl::Hours(2));
   ASSERT_TRUE(simulation_.broker().up());
   simulation_.ExpectEverythingArrives();
@@ -202,6 +208,59 @@ TEST_F(EveningWithoutTheBroker, TheAlarmOutlivesTheServiceThatWasToRaiseIt) {
   simulation_.world().RunFor(absl::Minutes(1) + absl::Seconds(1));
   EXPECT_EQ(alarm_time_.count("danger"), 1u);
   EXPECT_TRUE(List().at("danger").alarm());
+}
+
+// Found by the simulation: the flag and the end of an earlier wait were still
+// HELD when its reference was used again, and were forgotten with the restart;
+// and the earlier wait's receipts were shown for the new one.
+TEST_F(EveningWithoutTheBroker,
+       AReferenceUsedAgainLosesNothingOfTheEarlierWait) {
+  simulation_.broker().Crash(absl::Minutes(30));
+  const Hospital::Child child = {.reference = "again",
+                                 .immediate_danger = true};
+  Flag(child);
+  simulation_.hospital().End(child, [](const auto&) {});
+  simulation_.world().RunFor(absl::Minutes(1));
+  Flag(child);
+  RestartEmergencyService();
+  simulation_.world().RunFor(absl::Hours(1));
+  simulation_.ExpectEverythingArrives();
+
+  const v1::WaitingStatus now = List().at("again");
+  EXPECT_FALSE(now.ended());
+  EXPECT_EQ(now.outbox_state(), v1::OUTBOX_STATE_ACCEPTED);
+  EXPECT_EQ(told_.at("again").conversation_id(), now.conversation_id())
+      << "watchers of the reference were told of the earlier wait last";
+}
+
+// Found by the simulation: refused, immediate danger only said "ring".
+TEST_F(EveningWithoutTheBroker, RefusedDangerSaysToRingNow) {
+  simulation_.hospital().Flag({.reference = "refused",
+                               .immediate_danger = true,
+                               .forbidden_recipient = true},
+                              [](const auto&) {});
+  simulation_.world().RunFor(absl::Minutes(4));
+  EXPECT_EQ(List().at("refused").headline(),
+            absl::StrCat("NOT SENT, refused by the exchange, ring ", kPhone,
+                         " NOW: immediate danger"));
+}
+
+// Found by the simulation: nobody looked again, and the hospital never heard.
+// No answer of the council comes to its help.
+TEST_F(EveningWithoutTheBroker, ALookUpThatGetsLostIsRepeated) {
+  simulation_.council().Crash(absl::Minutes(30));
+  Flag({.reference = "lost"});
+  EmergencyMachine& emergency = simulation_.emergency();
+  emergency.Crash(absl::Hours(1));
+  simulation_.world().RunFor(absl::Minutes(58));
+  emergency.line().LoseCalls(true);
+  simulation_.world().RunFor(absl::Minutes(3));
+  ASSERT_EQ(List().at("lost").outbox_state(), v1::OUTBOX_STATE_ACCEPTED);
+  EXPECT_FALSE(List().at("lost").matter().has_delivered());
+  emergency.line().LoseCalls(false);
+  simulation_.world().RunFor(absl::Minutes(1));
+  EXPECT_TRUE(List().at("lost").matter().has_delivered())
+      << List().at("lost").headline();
 }
 
 }  // namespace
