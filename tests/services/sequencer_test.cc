@@ -184,6 +184,35 @@ TEST_F(SequencerTest, RepliesComeAfterTheCommit) {
   EXPECT_THAT(replies_.Await(1), ElementsAre("a"));
 }
 
+// The commit thread may tell a lone reply itself, but not before what is still
+// being told.
+TEST_F(SequencerTest, ALoneReplyDoesNotOvertake) {
+  Gate slow_reader;
+  slow_reader.Close();
+  gate_.Close();
+  Begin();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("first")).ok());
+  gate_.AwaitSomebody();
+  Command slow = PublishOf("slow");
+  auto& done = std::get<PublishCommand>(slow).done;
+  done = [&slow_reader, tell = done](const auto& response) {
+    slow_reader.Pass();
+    tell(response);
+  };
+  ASSERT_TRUE(sequencer_->Submit(std::move(slow)).ok());
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("beside")).ok());
+  gate_.Open();
+  slow_reader.AwaitSomebody();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("lone")).ok());
+  while (commits_ < 3) std::this_thread::yield();
+  sequencer_->Stop();
+  run_.join();
+  EXPECT_THAT(replies_.Now(), ElementsAre("first"));
+  slow_reader.Open();
+  EXPECT_TRUE(Join().ok());
+  EXPECT_THAT(replies_.Now(), ElementsAre("first", "slow", "beside", "lone"));
+}
+
 TEST_F(SequencerTest, AFailedCommitTellsNobodyAndEndsTheRun) {
   fail_ = true;
   Begin();

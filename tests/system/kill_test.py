@@ -402,10 +402,21 @@ class Verdict:
         """Everything accepted is with the exchange, and every answer is back
         at the hospital."""
         for reference in self.oracle.references():
-            status = until(lambda reference=reference: self._quiet(reference),
-                           f"{reference} is quiet", PATIENCE)
+            try:
+                status = until(lambda reference=reference:
+                               self._quiet(reference), reference, PATIENCE)
+            except AssertionError:
+                raise AssertionError(self._what_is_missing(reference)) from None
             self.oracle.saw(status)
             self.matters[reference] = status.matter.matter_id
+
+    def _what_is_missing(self, reference):
+        status = self.hospital.call("EmergencyService/GetWaiting",
+                                    sender_reference=reference).status
+        answers = self.oracle.answers.get(status.matter.matter_id, {})
+        return (f"{reference} ({status.matter.matter_id}) is not quiet after "
+                f"{PATIENCE} s: {status.held_messages} held, "
+                f"\"{status.headline}\", accepted answers: {answers}")
 
     def _quiet(self, reference):
         status = self.hospital.call("EmergencyService/GetWaiting",

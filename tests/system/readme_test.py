@@ -12,10 +12,11 @@ from baton_test import CityTest
 from baton_words import HOSPITAL
 
 READMES = ("README.md", "deploy/README.md", "storage/README.md",
+           "tests/system/README.md",
            *sorted(str(file.relative_to(ROOT))
                    for file in ROOT.glob("services/*/README.md")))
 COMMAND = re.compile(r"^(\./|(baton(-\w+)?|deploy/\S+|tests/\S+|cmake|ctest|npm|"
-                     r"ninja) )")
+                     r"ninja)( |$))")
 
 # Run elsewhere, or not here: why.
 COVERED = {
@@ -32,6 +33,9 @@ COVERED = {
         "tests/deploy/make_certs_test.sh",
     "./deploy/make-certs --help": "test_the_programs_explain_themselves",
     "baton-council --config council.txtpb": "every City",
+    "tests/system/run_python tests/system/kill_test.py --cycles 20 --seed 7":
+        "System.KillTest",
+    "tests/nightly": "takes an hour",
     "baton-council --config council.txtpb --check_config": "operations_test",
 }
 
