@@ -1,5 +1,6 @@
 #include "storage/rocksdb_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,7 @@
 #include "storage/keys.h"
 #include "storage/status.h"
 #include "storage/table_check.h"
+#include "storage/zero_filled_logs.h"
 
 namespace baton {
 namespace {
@@ -152,6 +154,7 @@ class LogInspector final : public rocksdb::WalFilter {
 
   // 0 when the log holds no commit.
   uint64_t first() const { return first_; }
+  uint64_t last() const { return last_; }
 
  private:
   uint64_t first_ = 0;
@@ -185,10 +188,10 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   db.memtable_whole_key_filtering = true;
   db.memtable_prefix_bloom_size_ratio = 0.02;
 
-  // Only the last record of the log may be torn: anything else damaged is
-  // refused. (The default mode drops every record behind the damage.)
-  db.wal_recovery_mode =
-      rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // Replay ends at the first damaged record: the torn end of a log looks no
+  // different (storage/zero_filled_logs.h). Inspect() refuses a log that ends
+  // before the high-water mark.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.track_and_verify_wals_in_manifest = true;
   db.recycle_log_file_num = 0;
   db.wal_compression = rocksdb::kNoCompression;
@@ -282,11 +285,26 @@ absl::StatusOr<uint64_t> CommitInTables(rocksdb::DB* db) {
   return head.commit();
 }
 
-// Looks for damage that RocksDB passes over, and changes nothing on disk. What
-// looks like the torn end of a log or of the manifest is skipped silently, in
-// the middle too: the newest commits are then there, some before them are not,
-// and the head does not show it. So the commits in the log must follow one
-// another, and the first must follow those in the tables.
+absl::StatusOr<HighWaterMark> OpenMark(const RocksDbStore::Options& options) {
+  return HighWaterMark::Open(options.file_system.get(),
+                             absl::StrCat(options.directory, "/", kMarkName));
+}
+
+absl::Status BehindItsMark(const std::string& directory, uint64_t commit,
+                           uint64_t acknowledged) {
+  return absl::DataLossError(absl::StrCat(
+      "database ", directory, " is at commit ", commit, ", but commit ",
+      acknowledged, " was acknowledged, and is not in it; ", kRestore,
+      "; or, if the lost messages are accepted as lost, move ", directory, "/",
+      kMarkName, " away and start again"));
+}
+
+// Looks for damage that RocksDB passes over, and changes no commit on disk.
+// What looks like the torn end of a log or of the manifest is skipped silently,
+// in the middle too: commits behind it are dropped, or are there while some
+// before them are not, and the head does not show it. So the commits in the log
+// must follow one another, the first must follow those in the tables, and the
+// last must reach the high-water mark.
 absl::Status Inspect(const RocksDbStore::Options& options,
                      rocksdb::Options db_options) {
   LogInspector log;  // Outlives the database.
@@ -301,10 +319,18 @@ absl::Status Inspect(const RocksDbStore::Options& options,
                                 options.directory, [] { return true; }));
   }
   ASSIGN_OR_RETURN(const uint64_t in_tables, CommitInTables(db.get()));
-  if (log.first() <= in_tables + 1) return absl::OkStatus();
-  return Damaged(options.directory,
-                 absl::StrCat("its tables end at commit ", in_tables,
-                              ", its log begins at commit ", log.first()));
+  if (log.first() > in_tables + 1) {
+    return Damaged(options.directory,
+                   absl::StrCat("its tables end at commit ", in_tables,
+                                ", its log begins at commit ", log.first()));
+  }
+  ASSIGN_OR_RETURN(const HighWaterMark mark, OpenMark(options));
+  const uint64_t commit = std::max(in_tables, log.last());
+  const uint64_t acknowledged = mark.mark().value_or(v1::HeadRecord()).commit();
+  if (commit < acknowledged) {
+    return BehindItsMark(options.directory, commit, acknowledged);
+  }
+  return absl::OkStatus();
 }
 
 // RocksDB's own lock, held while this object lives.
@@ -404,8 +430,8 @@ rocksdb::Status Translate(const Batch& batch, rocksdb::WriteBatch* writes) {
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
     Options options) {
-  std::unique_ptr<rocksdb::Env> env =
-      rocksdb::NewCompositeEnv(options.file_system);
+  std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(
+      std::make_shared<ZeroFilledLogs>(options.file_system));
   ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db,
                    OpenDatabase(options, env.get()));
   std::unique_ptr<RocksDbStore> store(
@@ -449,9 +475,7 @@ absl::Status RocksDbStore::CheckDatabaseRecord() {
 }
 
 absl::Status RocksDbStore::CheckMark() {
-  const std::string path = absl::StrCat(options_.directory, "/", kMarkName);
-  ASSIGN_OR_RETURN(mark_,
-                   HighWaterMark::Open(options_.file_system.get(), path));
+  ASSIGN_OR_RETURN(mark_, OpenMark(options_));
   v1::HeadRecord head;
   head.ParseFromString(head_);
   const v1::HeadRecord told = mark_->mark().value_or(v1::HeadRecord());
@@ -462,11 +486,7 @@ absl::Status RocksDbStore::CheckMark() {
   if (head.SerializeAsString() == told.SerializeAsString()) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat(
-      "database ", options_.directory, " is at commit ", head.commit(),
-      ", but commit ", told.commit(), " was acknowledged, and is not in it; ",
-      kRestore, "; or, if the lost messages are accepted as lost, move ", path,
-      " away and start again"));
+  return BehindItsMark(options_.directory, head.commit(), told.commit());
 }
 
 absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(

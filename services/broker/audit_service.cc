@@ -47,20 +47,12 @@ void PutHashes(const std::vector<Hash>& hashes, Response* response) {
 grpc::ServerUnaryReactor* AuditServiceImpl::Read(
     grpc::CallbackServerContext* context, absl::string_view call,
     std::function<absl::Status(const Reader&)> read) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  const absl::Status refusal =
-      caller.ok() ? parts_.access->CheckAudit(caller->agency) : caller.status();
-  if (!refusal.ok()) {
-    parts_.doorway->Refuse(
-        caller, refusal, call,
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
-    return reactor;
-  }
-  parts_.doorway->Read(*caller, call, reactor, [this, read = std::move(read)] {
-    return read(*parts_.store->Snapshot());
-  });
-  return reactor;
+  return parts_.doorway->Read(
+      context, call,
+      [this, read = std::move(read)](const Identity& caller) -> absl::Status {
+        RETURN_IF_ERROR(parts_.access->CheckAudit(caller.agency));
+        return read(*parts_.store->Snapshot());
+      });
 }
 
 grpc::ServerUnaryReactor* AuditServiceImpl::ListEntries(

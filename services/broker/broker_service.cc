@@ -127,12 +127,9 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
     grpc::CallbackServerContext* context, const v1::PublishRequest* request,
     v1::PublishResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto finish = [reactor](grpc::Status status) {
-    reactor->Finish(std::move(status));
-  };
   const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
   if (!caller.ok()) {
-    parts_.doorway->Refuse(caller, caller.status(), "Publish", finish);
+    parts_.doorway->Refuse(caller, caller.status(), "Publish", reactor);
     return reactor;
   }
   PublishCommand command{
@@ -140,7 +137,7 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
   Faults faults;
   CheckPublish(limits_, parts_.clock->Now().wall, &command.request, &faults);
   if (!faults.empty()) {
-    parts_.doorway->Refuse(caller, faults.ToStatus(), "Publish", finish);
+    parts_.doorway->Refuse(caller, faults.ToStatus(), "Publish", reactor);
     return reactor;
   }
   command.done = [reactor,
@@ -180,9 +177,7 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
   }
   if (refusal.ok()) refusal = faults.ToStatus();
   if (!refusal.ok()) {
-    parts_.doorway->Refuse(
-        caller, refusal, "Pull",
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
+    parts_.doorway->Refuse(caller, refusal, "Pull", reactor);
     return reactor;
   }
   const uint64_t consumer_id = ++last_consumer_id_;
@@ -219,9 +214,7 @@ void BrokerServiceImpl::Settle(grpc::CallbackServerContext* context,
   }
   if (refusal.ok()) refusal = faults.ToStatus();
   if (!refusal.ok()) {
-    parts_.doorway->Refuse(
-        caller, refusal, call,
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
+    parts_.doorway->Refuse(caller, refusal, call, reactor);
     return;
   }
   command.caller = *caller;

@@ -19,16 +19,29 @@ void Doorway::Refuse(const absl::StatusOr<Identity>& caller,
   if (!sequencer_->Submit(std::move(denied)).ok()) finish(ToGrpc(refusal));
 }
 
-void Doorway::Read(const Identity& caller, absl::string_view call,
-                   grpc::ServerUnaryReactor* reactor,
-                   std::function<absl::Status()> read) const {
+void Doorway::Refuse(const absl::StatusOr<Identity>& caller,
+                     const absl::Status& refusal, absl::string_view call,
+                     grpc::ServerUnaryReactor* reactor) const {
+  Refuse(caller, refusal, call, [reactor](grpc::Status status) {
+    reactor->Finish(std::move(status));
+  });
+}
+
+grpc::ServerUnaryReactor* Doorway::Read(
+    grpc::CallbackServerContext* context, absl::string_view call,
+    std::function<absl::Status(const Identity& caller)> read) const {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = Identify(*context);
+  if (!caller.ok()) {
+    Refuse(caller, caller.status(), call, reactor);
+    return reactor;
+  }
   const bool accepted =
-      readers_->Submit([this, caller, call = std::string(call), reactor,
-                        read = std::move(read)] {
-        const absl::Status status = read();
+      readers_->Submit([this, caller = *caller, call = std::string(call),
+                        reactor, read = std::move(read)] {
+        const absl::Status status = read(caller);
         if (absl::IsPermissionDenied(status)) {
-          Refuse(caller, status, call,
-                 [reactor](grpc::Status answer) { reactor->Finish(answer); });
+          Refuse(caller, status, call, reactor);
           return;
         }
         reactor->Finish(ToGrpc(status));
@@ -37,6 +50,7 @@ void Doorway::Read(const Identity& caller, absl::string_view call,
     reactor->Finish(ToGrpc(
         LimitReached("reads", "too many reads wait", absl::Milliseconds(200))));
   }
+  return reactor;
 }
 
 }  // namespace baton

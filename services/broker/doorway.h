@@ -33,12 +33,15 @@ class Doorway {
   void Refuse(const absl::StatusOr<Identity>& caller,
               const absl::Status& refusal, absl::string_view call,
               std::function<void(grpc::Status)> finish) const;
+  void Refuse(const absl::StatusOr<Identity>& caller,
+              const absl::Status& refusal, absl::string_view call,
+              grpc::ServerUnaryReactor* reactor) const;
 
-  // Runs a read that may wait for the disk, off gRPC's threads. Its status
-  // finishes the call; PERMISSION_DENIED gets a leaf.
-  void Read(const Identity& caller, absl::string_view call,
-            grpc::ServerUnaryReactor* reactor,
-            std::function<absl::Status()> read) const;
+  // Serves a call by a read that may wait for the disk, off gRPC's threads.
+  // Its status finishes the call; PERMISSION_DENIED gets a leaf.
+  grpc::ServerUnaryReactor* Read(
+      grpc::CallbackServerContext* context, absl::string_view call,
+      std::function<absl::Status(const Identity& caller)> read) const;
 
  private:
   const IdentitySource* const identities_;

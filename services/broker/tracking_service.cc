@@ -178,17 +178,9 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
     grpc::CallbackServerContext* context,
     const v1::GetConversationRequest* request,
     v1::GetConversationResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(
-        caller, caller.status(), "GetConversation",
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
-    return reactor;
-  }
-  parts_.doorway->Read(
-      *caller, "GetConversation", reactor,
-      [this, caller = *caller, request, response]() -> absl::Status {
+  return parts_.doorway->Read(
+      context, "GetConversation",
+      [this, request, response](const Identity& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const Conversation conversation,
                          ReadOwn(*parts_.store, *parts_.vault, caller,
                                  request->conversation_id()));
@@ -196,24 +188,15 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
         *response->mutable_now() = ToProto(parts_.clock->Now().wall);
         return absl::OkStatus();
       });
-  return reactor;
 }
 
 grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
     grpc::CallbackServerContext* context,
     const v1::ListTimelineRequest* request,
     v1::ListTimelineResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(
-        caller, caller.status(), "ListTimeline",
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
-    return reactor;
-  }
-  parts_.doorway->Read(
-      *caller, "ListTimeline", reactor,
-      [this, caller = *caller, request, response]() -> absl::Status {
+  return parts_.doorway->Read(
+      context, "ListTimeline",
+      [this, request, response](const Identity& caller) -> absl::Status {
         const std::unique_ptr<Reader> snapshot = parts_.store->Snapshot();
         ASSIGN_OR_RETURN(const Conversation conversation,
                          ReadOwn(*snapshot, *parts_.vault, caller,
@@ -221,7 +204,6 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
         return ReadTimeline(*snapshot, *parts_.vault, conversation, *request,
                             response);
       });
-  return reactor;
 }
 
 grpc::ServerWriteReactor<v1::WatchConversationsResponse>*
@@ -246,9 +228,7 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::RecordFirstRead(
   const absl::Status refusal =
       caller.ok() ? faults.ToStatus() : caller.status();
   if (!refusal.ok()) {
-    parts_.doorway->Refuse(
-        caller, refusal, "RecordFirstRead",
-        [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
+    parts_.doorway->Refuse(caller, refusal, "RecordFirstRead", reactor);
     return reactor;
   }
   const absl::Status submitted = parts_.sequencer->Submit(FirstReadCommand{

@@ -123,6 +123,13 @@ class RocksDbStoreTest : public testing::Test {
     file.put(static_cast<char>(byte ^ (1 << bit)));
   }
 
+  // Where what was written ends: the zeros behind it are filled in ahead.
+  static uint64_t EndOfLog(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    return bytes.find_last_not_of('\0') + 1;
+  }
+
   static void CutToHalf(const std::string& path) {
     fs::resize_file(path, fs::file_size(path) / 2);
   }
@@ -312,8 +319,12 @@ TEST_F(RocksDbStoreTest, DamageInTheMiddleOfTheLogIsRefused) {
   CommitMany(20);
   Close();
   const std::string log = File("", ".log");
-  Flip(log, fs::file_size(log) / 2);
+  Flip(log, EndOfLog(log) / 2);
   ExpectRefused("flipped log");
+  Flip(log, EndOfLog(log) / 2);
+  Open();  // Refusing changed nothing.
+  EXPECT_EQ(head(), 20u);
+  ExpectComplete();
 }
 
 TEST_F(RocksDbStoreTest, DamageInTheLastRecordOfTheLogIsRefused) {
@@ -321,7 +332,7 @@ TEST_F(RocksDbStoreTest, DamageInTheLastRecordOfTheLogIsRefused) {
   CommitMany(20);
   Close();
   const std::string log = File("", ".log");
-  Flip(log, fs::file_size(log) - 3);
+  Flip(log, EndOfLog(log) - 3);
   ExpectRefused("flipped last record");
 }
 
@@ -330,7 +341,7 @@ TEST_F(RocksDbStoreTest, LogCutShortOfAnAcknowledgedCommitIsRefused) {
   CommitMany(20);
   Close();
   const std::string log = File("", ".log");
-  fs::resize_file(log, fs::file_size(log) - 1);
+  fs::resize_file(log, EndOfLog(log) - 1);
   ExpectRefused("short log");
 }
 
@@ -342,7 +353,9 @@ TEST_F(RocksDbStoreTest, TornTailOfAnUnacknowledgedCommitOpens) {
   // A record of 400 bytes of which 200 were written.
   const std::string torn =
       std::string("crc!\x90\x01\x01", 7) + std::string(200, 'v');
-  std::ofstream(log, std::ios::binary | std::ios::app) << torn;
+  std::fstream file(log, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(EndOfLog(log)));
+  file << torn << std::flush;
   Open();
   EXPECT_EQ(head(), 20u);
   ExpectComplete();
@@ -463,7 +476,7 @@ uint64_t StartOfLastBlock(const std::string& log) {
 }
 
 // Two log files are alive when a crash comes between filling a write buffer
-// and writing its table. A damaged length in the first looks like its end.
+// and writing its table. Damage in the first looks like the end of the log.
 TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
   Open();
   Close();  // RocksDB itself goes on, so that the table can be held back.
@@ -488,6 +501,9 @@ TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
       batch.Put(kHeadKey, head.SerializeAsString());
       ASSERT_TRUE(db->Write(write_options, &batch).ok());
     }
+    absl::StatusOr<HighWaterMark> mark =
+        HighWaterMark::Open(rocksdb::FileSystem::Default().get(), mark_);
+    ASSERT_TRUE(mark.ok() && mark->Advance(head).ok());
     fs::copy(path_, crashed, fs::copy_options::recursive);
     ASSERT_TRUE(db->ContinueBackgroundWork().ok());
   }

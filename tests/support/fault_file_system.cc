@@ -124,6 +124,9 @@ class FaultFileSystem::RandomRWFile final
     MutexLock lock(&fs_->mu_);
     if (IOStatus status = fs_->Call(); !status.ok()) return status;
     const uint64_t end = offset + data.size();
+    if (fs_->disk_full_ && end > content_->size) {
+      return IOStatus::NoSpace("injected: disk full");
+    }
     for (uint64_t sector = offset / kSectorBytes; sector * kSectorBytes < end;
          ++sector) {
       KeepSector(sector);

@@ -57,7 +57,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   // Fails the next `count` syncs with an I/O error (and keeps the bytes
   // un-synced).
   void FailSyncs(int count);
-  // Fails every append while set: the disk is full.
+  // Fails every write that makes a file longer while set.
   void SetDiskFull(bool full);
 
   rocksdb::IOStatus NewSequentialFile(
