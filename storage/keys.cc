@@ -106,11 +106,11 @@ std::string RequestKey(absl::string_view request_hash) {
   return Named("R", request_hash);
 }
 
-std::string WaitKey(absl::string_view reference_hash) {
+std::string CaseKey(absl::string_view reference_hash) {
   return Named("w", reference_hash);
 }
 
-KeyRange Waits() { return Everything("w"); }
+KeyRange Cases() { return Everything("w"); }
 
 std::string InboxKey(uint64_t number) { return Numbered("n", number); }
 

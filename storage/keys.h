@@ -39,8 +39,8 @@ std::string OutboxKey(uint64_t outbox_id);                    // o
 KeyRange OutboxEntries(uint64_t from_outbox_id);              // o
 std::string OutboxThreadKey(absl::string_view thread_hash);   // T
 std::string RequestKey(absl::string_view request_hash);       // R
-std::string WaitKey(absl::string_view reference_hash);        // w
-KeyRange Waits();                                             // w
+std::string CaseKey(absl::string_view reference_hash);        // w
+KeyRange Cases();                                             // w
 std::string InboxKey(uint64_t number);                        // n
 KeyRange InboxEntries(uint64_t from_number);                  // n
 std::string InboxSeenKey(absl::string_view message_id);       // s

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "baton/v1/council_service.grpc.pb.h"
-#include "services/common/agency_service.h"
+#include "services/agency/agency_service.h"
 #include "services/council/council_desk.h"
 
 namespace baton {
@@ -36,10 +36,26 @@ class CouncilServiceImpl final : public v1::CouncilService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::DecideMatterRequest* request,
       v1::DecideMatterResponse* response) override;
+  grpc::ServerUnaryReactor* RecordPhoneContact(
+      grpc::CallbackServerContext* context,
+      const v1::RecordPhoneContactRequest* request,
+      v1::RecordPhoneContactResponse* response) override;
+  grpc::ServerUnaryReactor* PresentHomeless(
+      grpc::CallbackServerContext* context,
+      const v1::PresentHomelessRequest* request,
+      v1::PresentHomelessResponse* response) override;
+  grpc::ServerUnaryReactor* NotifyPlacement(
+      grpc::CallbackServerContext* context,
+      const v1::NotifyPlacementRequest* request,
+      v1::NotifyPlacementResponse* response) override;
+  grpc::ServerUnaryReactor* HandOver(grpc::CallbackServerContext* context,
+                                     const v1::HandOverRequest* request,
+                                     v1::HandOverResponse* response) override;
 
  private:
   AgencyService* const agency_;
   CouncilDesk* const desk_;
+  // Even ones; see CaseServiceImpl.
   std::atomic<uint64_t> last_stream_id_{0};
 };
 

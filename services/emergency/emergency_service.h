@@ -2,9 +2,9 @@
 #define BATON_SERVICES_EMERGENCY_EMERGENCY_SERVICE_H_
 
 #include "baton/v1/emergency_service.grpc.pb.h"
-#include "services/common/agency_service.h"
+#include "services/agency/agency_service.h"
+#include "services/agency/case_watch.h"
 #include "services/emergency/emergency_desk.h"
-#include "services/emergency/waiting_watchers.h"
 
 namespace baton {
 
@@ -13,10 +13,8 @@ namespace baton {
 class EmergencyServiceImpl final
     : public v1::EmergencyService::CallbackService {
  public:
-  // All outlive the service.
-  EmergencyServiceImpl(AgencyService* service, EmergencyDesk* desk,
-                       WaitingWatchers* watchers)
-      : service_(service), desk_(desk), watchers_(watchers) {}
+  // Both outlive the service. Before the office's first step.
+  EmergencyServiceImpl(AgencyService* service, EmergencyDesk* desk);
 
   grpc::ServerUnaryReactor* FlagWaiting(
       grpc::CallbackServerContext* context,
@@ -55,9 +53,11 @@ class EmergencyServiceImpl final
       v1::ResolveNeedsAttentionResponse* response) override;
 
  private:
+  void Changed(const v1::CaseRecord& wait, Instant now);
+
   AgencyService* const service_;
   EmergencyDesk* const desk_;
-  WaitingWatchers* const watchers_;
+  CaseWatchers<v1::WatchWaitingResponse> watchers_;
 };
 
 }  // namespace baton

@@ -1,4 +1,4 @@
-#include "services/common/inbox.h"
+#include "services/agency/inbox.h"
 
 #include <filesystem>
 #include <fstream>

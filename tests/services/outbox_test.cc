@@ -1,4 +1,4 @@
-#include "services/common/outbox.h"
+#include "services/agency/outbox.h"
 
 #include "absl/strings/str_cat.h"
 #include "baton/v1/decision.pb.h"

@@ -95,7 +95,7 @@ TEST(KeysTest, KindsDoNotMix) {
                                          OutboxKey(kLast),
                                          OutboxThreadKey("t"),
                                          RequestKey("r"),
-                                         WaitKey("\xff"),
+                                         CaseKey("\xff"),
                                          InboxKey(kLast),
                                          InboxSeenKey("m"),
                                          IntakeKey("\xff"),
@@ -103,7 +103,7 @@ TEST(KeysTest, KindsDoNotMix) {
   const std::vector<std::pair<char, KeyRange>> ranges = {
       {'a', AllLeaves()},      {'q', QueueEntries("q", 0)},
       {'x', DeadLetters("q")}, {'o', OutboxEntries(0)},
-      {'w', Waits()},          {'n', InboxEntries(0)},
+      {'w', Cases()},          {'n', InboxEntries(0)},
       {'k', IntakeMatters()}};
   for (const auto& [kind, range] : ranges) {
     EXPECT_LT(range.begin, range.end);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "services/common/agency_loop.h"
-#include "services/common/agency_store.h"
-#include "services/common/exchange_link.h"
+#include "services/agency/agency_loop.h"
+#include "services/agency/agency_store.h"
+#include "services/agency/exchange_link.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
 #include "tests/support/temp_dir.h"

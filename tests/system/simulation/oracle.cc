@@ -14,7 +14,7 @@
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
 #include "services/common/ids.h"
-#include "services/common/inbox.h"
+#include "services/agency/inbox.h"
 #include "services/common/proto_time.h"
 #include "storage/audit_log.h"
 #include "storage/merkle.h"

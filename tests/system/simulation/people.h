@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "baton/v1/council_service.pb.h"
 #include "baton/v1/emergency_service.pb.h"
-#include "services/common/outbox.h"
+#include "services/agency/outbox.h"
 #include "tests/system/simulation/agency_machine.h"
 #include "tests/system/simulation/line.h"
 #include "tests/system/simulation/oracle.h"

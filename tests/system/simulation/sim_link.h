@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "services/common/agency_loop.h"
-#include "services/common/exchange_link.h"
+#include "services/agency/agency_loop.h"
+#include "services/agency/exchange_link.h"
 #include "services/common/identity.h"
 #include "tests/system/simulation/broker_machine.h"
 #include "tests/system/simulation/line.h"

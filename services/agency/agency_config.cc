@@ -1,0 +1,79 @@
+#include "services/agency/agency_config.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/agency.h"
+#include "services/common/proto_time.h"
+
+namespace baton {
+namespace {
+
+constexpr int kMaxDesks = 16;
+
+}  // namespace
+
+void CheckPhones(
+    const google::protobuf::RepeatedPtrField<v1::PhoneConfig>& phones,
+    Faults* faults) {
+  for (int i = 0; i < phones.size(); ++i) {
+    if (!IsAgencyCode(phones[i].code()) || phones[i].phone().empty()) {
+      faults->Add(absl::StrCat("phones[", i, "]"), "needs a code and a phone");
+    }
+  }
+}
+
+void CheckDesks(const google::protobuf::RepeatedPtrField<std::string>& desks,
+                Faults* faults) {
+  if (desks.size() > kMaxDesks) {
+    faults->Add("desks", absl::StrCat("at most ", kMaxDesks));
+  }
+  std::set<std::string> seen;
+  for (int i = 0; i < desks.size(); ++i) {
+    const std::string field = absl::StrCat("desks[", i, "]");
+    if (!IsDeskName(desks[i])) {
+      faults->Add(field, "must be 1 to 32 of a-z, 0-9 and '-'");
+    } else if (!seen.insert(desks[i]).second) {
+      faults->Add(field, "is named twice");
+    }
+  }
+}
+
+void CheckPositive(bool present, const google::protobuf::Duration& duration,
+                   absl::string_view field, Faults* faults) {
+  if (present && FromProto(duration) <= absl::ZeroDuration()) {
+    faults->Add(field, "must be longer than nothing");
+  }
+}
+
+void CheckService(const v1::AgencyServiceConfig& service,
+                  v1::AgencyClass agency_class, Faults* faults) {
+  CheckAgencyService(service, "service", faults);
+  if (service.agency().agency_class() != agency_class) {
+    faults->Add("service.agency.agency_class",
+                absl::StrCat("must be ", v1::AgencyClass_Name(agency_class)));
+  }
+  CheckPositive(service.has_sent_retention(), service.sent_retention(),
+                "service.sent_retention", faults);
+  CheckPositive(service.exchange().has_max_retry_delay(),
+                service.exchange().max_retry_delay(),
+                "service.exchange.max_retry_delay", faults);
+  CheckPositive(service.exchange().has_call_deadline(),
+                service.exchange().call_deadline(),
+                "service.exchange.call_deadline", faults);
+}
+
+std::vector<std::string> QueuesOf(
+    const v1::Agency& agency,
+    const google::protobuf::RepeatedPtrField<std::string>& desks) {
+  std::vector<std::string> queues;
+  for (const std::string& desk : desks) {
+    v1::Address address;
+    *address.mutable_agency() = agency;
+    address.set_desk(desk);
+    queues.push_back(QueueName(address));
+  }
+  return queues;
+}
+
+}  // namespace baton

@@ -1,0 +1,86 @@
+#ifndef BATON_SERVICES_AGENCY_GRPC_EXCHANGE_LINK_H_
+#define BATON_SERVICES_AGENCY_GRPC_EXCHANGE_LINK_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "baton/v1/broker_service.grpc.pb.h"
+#include "baton/v1/config.pb.h"
+#include "baton/v1/tracking_service.grpc.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "services/agency/agency_loop.h"
+#include "services/agency/exchange_link.h"
+#include "storage/mutex.h"
+
+namespace baton {
+
+// An ExchangeLink over mutual TLS. Dials out only; reconnects for ever, with a
+// growing delay. One thread per stream reads and posts to the loop; calls are
+// asynchronous.
+//
+// Thread-safe. The destructor cancels everything and waits for it.
+class GrpcExchangeLink final : public ExchangeLink {
+ public:
+  // `loop` must outlive the link. Nothing connects before Listen().
+  static absl::StatusOr<std::unique_ptr<GrpcExchangeLink>> Create(
+      const v1::ExchangeConfig& config, const v1::TlsConfig& tls,
+      std::string consumer, AgencyLoop* loop);
+  ~GrpcExchangeLink() override;
+
+  // Watches the agency's conversations and consumes `queues`, telling
+  // `listener`, which must outlive the link. Call once.
+  void Listen(ExchangeListener* listener, std::vector<std::string> queues);
+
+  void Publish(v1::PublishRequest request,
+               Callback<v1::PublishResponse> done) override;
+  void GetConversation(v1::GetConversationRequest request,
+                       Callback<v1::GetConversationResponse> done) override;
+  void RecordFirstRead(v1::RecordFirstReadRequest request,
+                       Callback<v1::RecordFirstReadResponse> done) override;
+  void Acknowledge(const std::string& queue,
+                   std::vector<std::string> ack_ids) override;
+
+ private:
+  GrpcExchangeLink(std::shared_ptr<grpc::Channel> channel,
+                   const v1::ExchangeConfig& config, std::string consumer,
+                   AgencyLoop* loop);
+
+  // Starts one unary call; its answer is posted to the loop.
+  template <typename Request, typename Response, typename Start>
+  void Call(Request request, Callback<Response> done, Start start);
+
+  // Runs `session` again and again until stopping; it returns when its stream
+  // ends, and says whether it ever worked.
+  void Repeat(const std::function<bool(grpc::ClientContext*)>& session)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  bool WatchOnce(grpc::ClientContext* context);
+  bool PullOnce(const std::string& queue, grpc::ClientContext* context);
+
+  bool Begin(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
+  void End(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::unique_ptr<v1::BrokerService::Stub> broker_;
+  const std::unique_ptr<v1::TrackingService::Stub> tracking_;
+  const std::string consumer_;
+  const absl::Duration call_deadline_;
+  const absl::Duration max_retry_delay_;
+  AgencyLoop* const loop_;
+  ExchangeListener* listener_ = nullptr;  // Set before the threads start.
+
+  Mutex mu_;
+  CondVar changed_;
+  absl::flat_hash_set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mu_);
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_AGENCY_GRPC_EXCHANGE_LINK_H_
