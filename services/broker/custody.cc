@@ -431,15 +431,13 @@ class StatementEffect {
         (withdrawal.message_id().empty() ||
          withdrawal.message_id() ==
              MessageId(conversation_->record.message_sequences(0)))) {
-      PutFirst(withdrawal.worker(), matter_->has_withdrawn(),
-               matter_->mutable_withdrawn());
+      PutFirst(withdrawal.worker(), matter_->mutable_withdrawn());
     }
     Tell(v1::AUDIT_TYPE_WITHDRAWN);
   }
 
   void operator()(const v1::Recall& recall) {
-    PutFirst(recall.worker(), matter_->has_recalled(),
-             matter_->mutable_recalled());
+    PutFirst(recall.worker(), matter_->mutable_recalled());
     Tell(v1::AUDIT_TYPE_RECALLED);
     for (const v1::Address& reader : saying_.readers) {
       if (AddDuty(v1::DUTY_CODE_RECALL, reader, saying_.message_id,
@@ -469,12 +467,13 @@ class StatementEffect {
     PutReceipt(receipt_, worker, receipt, matter_, details_);
   }
 
-  void PutFirst(const v1::Actor& worker, bool has, v1::Receipt* receipt) {
-    if (!has) Put(worker, receipt);
+  // A receipt that stays as it was first made.
+  void PutFirst(const v1::Actor& worker, v1::Receipt* receipt) {
+    if (!receipt->has_time()) Put(worker, receipt);
   }
 
   void TakeDuty(const v1::Taken& taken, v1::Duty* duty) {
-    PutFirst(taken.worker(), duty->has_taken(), duty->mutable_taken());
+    PutFirst(taken.worker(), duty->mutable_taken());
     Tell(v1::AUDIT_TYPE_DUTY,
          absl::StrCat(v1::DutyCode_Name(duty->code()), "/TAKEN"),
          duty->address());

@@ -373,6 +373,11 @@ absl::StatusOr<Said> CheckSaid(const Identity& sender,
     said.owed = said.saying.readers;
   } else if (rule.tells == Tells::kHolder) {
     AddHolders(said, conversation, directory, &said.owed);
+    const auto own = [&sender](const v1::Address& holder) {
+      return SameAgency(holder.agency(), sender.agency);
+    };
+    said.owed.erase(std::remove_if(said.owed.begin(), said.owed.end(), own),
+                    said.owed.end());
   }
   for (const Statement& statement : said.statements) {
     RETURN_IF_ERROR(CheckStatement(rule, statement, said.saying, conversation,
