@@ -16,7 +16,7 @@ namespace baton {
 PartForm FormOf(const std::string& type, const std::string& content) {
   // A program links only the files of types that it uses; these travel through
   // the exchange unused, so one of each file is named.
-  [[maybe_unused]] static const auto* const linked[] = {
+  [[maybe_unused]] static const google::protobuf::Descriptor* const linked[] = {
       v1::Alert::descriptor(),
       v1::Contact::descriptor(),
       v1::HomelessPresentation::descriptor(),
