@@ -1,27 +1,13 @@
 #include "services/broker/conversation.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "services/common/agency.h"
-#include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 
 namespace baton {
-namespace {
-
-v1::Matter* At(int matter, Conversation* conversation) {
-  return conversation->record.mutable_matters(matter)->mutable_matter();
-}
-
-// Every change raises the version; a state never goes back.
-void Changed(v1::MatterState state, v1::Matter* matter) {
-  matter->set_version(matter->version() + 1);
-  if (state > matter->state()) matter->set_state(state);
-}
-
-}  // namespace
-
 Conversation OpenConversation(const v1::Message& message,
                               const v1::Address& holder, uint64_t number,
                               absl::Time now) {
@@ -82,88 +68,80 @@ int FindMatter(const Conversation& conversation, const std::string& matter_id) {
   return -1;
 }
 
-absl::Status CheckCustody(const v1::Matter& matter, const v1::Agency& agency,
-                          int64_t expected_version) {
-  if (!SameAgency(matter.holder().agency(), agency)) {
-    return WithReason(
-        absl::FailedPreconditionError(absl::StrCat(
-            "matter ", matter.matter_id(), " is held by ",
-            AgencyName(matter.holder().agency()), ", not by ",
-            AgencyName(agency), "; custody moves by offer and acceptance")),
-        "NOT_HOLDER");
+void ForEachMessageReceipt(v1::Matter* matter,
+                           const std::function<void(v1::Receipt*)>& visit) {
+  if (matter->has_offer() && matter->offer().has_offered()) {
+    visit(matter->mutable_offer()->mutable_offered());
   }
-  if (expected_version != 0 && expected_version != matter.version()) {
-    return WithReason(
-        absl::AbortedError(absl::StrCat(
-            "matter ", matter.matter_id(), " is at version ", matter.version(),
-            ", not ", expected_version, "; read it again and decide anew")),
-        "VERSION_MOVED");
+  if (matter->has_triaged()) visit(matter->mutable_triaged());
+  if (matter->has_allocated()) visit(matter->mutable_allocated());
+  if (matter->has_withdrawn()) visit(matter->mutable_withdrawn());
+  if (matter->has_recalled()) visit(matter->mutable_recalled());
+  if (matter->has_corrected()) visit(matter->mutable_corrected());
+  if (matter->has_released()) visit(matter->mutable_released());
+  for (v1::MilestoneSummary& milestone : *matter->mutable_milestones()) {
+    visit(milestone.mutable_receipt());
   }
-  return absl::OkStatus();
+  for (v1::Duty& duty : *matter->mutable_duties()) {
+    if (duty.has_taken()) visit(duty.mutable_taken());
+    if (duty.has_answered()) visit(duty.mutable_answered());
+  }
+  for (v1::Link& link : *matter->mutable_links()) {
+    if (link.has_undone()) visit(link.mutable_undone());
+  }
 }
 
-bool RecordDelivered(const v1::Receipt& receipt, int matter,
-                     Conversation* conversation) {
-  v1::Matter* const changed = At(matter, conversation);
-  if (changed->has_delivered()) return false;
-  *changed->mutable_delivered() = receipt;
-  Changed(v1::MATTER_STATE_DELIVERED, changed);
-  return true;
+namespace {
+
+// A name is its agency's word.
+void PutActor(bool known, const v1::Actor& actor, v1::Receipt* receipt) {
+  if (!known) return;
+  *receipt->mutable_actor() = actor;
+  *receipt->mutable_actor()->mutable_asserted_by() = receipt->agency();
 }
 
-bool RecordFirstRead(const v1::Receipt& receipt, const v1::Actor& actor,
-                     int matter, Conversation* conversation) {
-  v1::Matter* const changed = At(matter, conversation);
-  if (changed->has_first_read()) return false;
-  *changed->mutable_first_read() = receipt;
-  *conversation->details[matter].mutable_first_read() = actor;
-  Changed(v1::MATTER_STATE_UNSPECIFIED, changed);
-  return true;
+// Of a Matter and its MatterDetails, or of a PastCustody and its.
+template <typename Custody, typename Details>
+void PutDetails(const Details& details, Custody* custody) {
+  if (custody->has_first_read()) {
+    PutActor(details.has_first_read(), details.first_read(),
+             custody->mutable_first_read());
+  }
+  if (custody->has_taken()) {
+    PutActor(details.has_taken(), details.taken(), custody->mutable_taken());
+  }
+  if (custody->has_decided() && details.has_decided()) {
+    PutActor(true, details.decided(), custody->mutable_decided());
+    *custody->mutable_decision() = details.decision();
+  }
 }
 
-bool RecordTaken(const v1::Receipt& receipt, const v1::Taken& taken, int matter,
-                 Conversation* conversation) {
-  v1::Matter* const changed = At(matter, conversation);
-  if (changed->has_taken()) return false;
-  *changed->mutable_taken() = receipt;
-  *conversation->details[matter].mutable_taken() = taken.worker();
-  Changed(v1::MATTER_STATE_TAKEN, changed);
-  return true;
+v1::Matter ToPublic(const v1::Matter& matter,
+                    const v1::MatterDetails& details) {
+  v1::Matter shown = matter;
+  PutDetails(details, &shown);
+  // Erased details are empty.
+  const int past =
+      std::min(shown.past_custodies_size(), details.past_custodies_size());
+  for (int i = 0; i < past; ++i) {
+    PutDetails(details.past_custodies(i), shown.mutable_past_custodies(i));
+  }
+  ForEachMessageReceipt(&shown, [&details](v1::Receipt* receipt) {
+    for (const v1::ReceiptActor& known : details.actors()) {
+      if (known.message_id() != receipt->message_id()) continue;
+      PutActor(true, known.actor(), receipt);
+    }
+  });
+  return shown;
 }
 
-void RecordDecided(const v1::Receipt& receipt, const v1::Decision& decision,
-                   int matter, Conversation* conversation) {
-  v1::Matter* const changed = At(matter, conversation);
-  *changed->mutable_decided() = receipt;
-  v1::MatterDetails& details = conversation->details[matter];
-  *details.mutable_decided() = decision.worker();
-  v1::DecisionSummary* const summary = details.mutable_decision();
-  summary->set_outcome(decision.outcome());
-  summary->set_next_step(decision.next_step());
-  summary->set_phone(decision.contact_phone());
-  Changed(v1::MATTER_STATE_DECIDED, changed);
-}
+}  // namespace
 
 v1::Conversation ToPublic(const Conversation& conversation) {
   v1::Conversation shown = conversation.record.conversation();
   for (int i = 0; i < conversation.record.matters_size(); ++i) {
-    const v1::MatterDetails& details = conversation.details[i];
-    v1::Matter* const matter = shown.add_matters();
-    *matter = conversation.record.matters(i).matter();
-    const auto put_actor = [](const v1::Actor& actor, v1::Receipt* receipt) {
-      *receipt->mutable_actor() = actor;
-      *receipt->mutable_actor()->mutable_asserted_by() = receipt->agency();
-    };
-    if (matter->has_first_read() && details.has_first_read()) {
-      put_actor(details.first_read(), matter->mutable_first_read());
-    }
-    if (matter->has_taken() && details.has_taken()) {
-      put_actor(details.taken(), matter->mutable_taken());
-    }
-    if (matter->has_decided() && details.has_decided()) {
-      put_actor(details.decided(), matter->mutable_decided());
-      *matter->mutable_decision() = details.decision();
-    }
+    *shown.add_matters() = ToPublic(conversation.record.matters(i).matter(),
+                                    conversation.details[i]);
   }
   return shown;
 }

@@ -1,19 +1,17 @@
 #ifndef BATON_SERVICES_BROKER_CONVERSATION_H_
 #define BATON_SERVICES_BROKER_CONVERSATION_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "baton/v1/conversation.pb.h"
-#include "baton/v1/decision.pb.h"
 #include "baton/v1/message.pb.h"
 #include "baton/v1/record.pb.h"
 
-// Custody: who holds which matter, and the receipts that are never taken back.
-// Pure functions of a conversation, a command and the time. Queue settlement
-// never changes custody; only these do.
+// Conversations: what opens them, who takes part, what they are shown. Pure
+// functions. What moves custody within one is in custody.h.
 namespace baton {
 
 // A conversation with its details open.
@@ -39,23 +37,10 @@ void AddParticipant(const v1::Agency& agency, Conversation* conversation);
 // The matter's place in the record, or -1.
 int FindMatter(const Conversation& conversation, const std::string& matter_id);
 
-// OK when `agency` may act on the matter: it is the holder, and
-// `expected_version` is 0 or the current version. FAILED_PRECONDITION names
-// the holder; ABORTED names the version.
-absl::Status CheckCustody(const v1::Matter& matter, const v1::Agency& agency,
-                          int64_t expected_version);
-
-// Receipts. Each returns true when it changed the matter; a second delivered,
-// first read or taken changes nothing.
-bool RecordDelivered(const v1::Receipt& receipt, int matter,
-                     Conversation* conversation);
-bool RecordFirstRead(const v1::Receipt& receipt, const v1::Actor& actor,
-                     int matter, Conversation* conversation);
-bool RecordTaken(const v1::Receipt& receipt, const v1::Taken& taken, int matter,
-                 Conversation* conversation);
-// The latest decision stands; earlier ones stay in the timeline.
-void RecordDecided(const v1::Receipt& receipt, const v1::Decision& decision,
-                   int matter, Conversation* conversation);
+// Visits the receipts of a matter that messages carried, except those whose
+// names have places of their own in its details (taken, decided).
+void ForEachMessageReceipt(v1::Matter* matter,
+                           const std::function<void(v1::Receipt*)>& visit);
 
 // What participants are shown.
 v1::Conversation ToPublic(const Conversation& conversation);

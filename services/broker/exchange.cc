@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/broker/custody.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -66,12 +67,9 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
                    Ledger::Open(store, vault, random));
   std::unique_ptr<Exchange> exchange(new Exchange(std::move(ledger)));
   RETURN_IF_ERROR(exchange->OpenQueues(*directory));
-  exchange->publisher_ =
-      std::make_unique<Publisher>(exchange->ledger_.get(), &exchange->queues_,
-                                  directory, access, std::move(content_key),
-                                  limits.max_conversation_messages() > 0
-                                      ? limits.max_conversation_messages()
-                                      : 10000);
+  exchange->publisher_ = std::make_unique<Publisher>(
+      exchange->ledger_.get(), &exchange->queues_, directory, access,
+      std::move(content_key), limits);
   return exchange;
 }
 

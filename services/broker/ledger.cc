@@ -10,6 +10,19 @@
 
 namespace baton {
 
+v1::AuditEntry EntryFor(v1::AuditType type, const Identity& actor,
+                        const v1::Message& message) {
+  v1::AuditEntry entry;
+  entry.set_type(type);
+  entry.add_message_ids(message.message_id());
+  *entry.mutable_actor() = actor.agency;
+  entry.set_actor_key_id(actor.key_id);
+  entry.set_kind(message.kind());
+  entry.set_purpose(message.purpose());
+  entry.set_legal_basis(message.legal_basis());
+  return entry;
+}
+
 Ledger::Ledger(Store* store, Vault* vault, RandomSource* random,
                StoreWriter writer, AuditLog audit)
     : store_(store),

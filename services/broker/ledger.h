@@ -14,8 +14,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "baton/v1/audit_service.pb.h"
+#include "baton/v1/message.pb.h"
 #include "baton/v1/record.pb.h"
 #include "services/broker/conversation.h"
+#include "services/common/identity.h"
 #include "storage/audit_log.h"
 #include "storage/batch.h"
 #include "storage/random.h"
@@ -24,6 +26,10 @@
 #include "storage/vault.h"
 
 namespace baton {
+
+// A leaf about `message`, caused by `actor`.
+v1::AuditEntry EntryFor(v1::AuditType type, const Identity& actor,
+                        const v1::Message& message);
 
 // What decisions read and write between two syncs: the batch of the coming
 // commit on top of the store, its audit leaves, the conversations it touches,

@@ -1,6 +1,6 @@
 #include "services/broker/publish_check.h"
 
-#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -8,8 +8,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "google/protobuf/descriptor.h"
-#include "google/protobuf/message.h"
+#include "services/broker/custody_content.h"
+#include "services/broker/kind_rules.h"
+#include "services/broker/part_form.h"
 #include "services/common/agency.h"
 #include "services/common/checks.h"
 #include "services/common/ids.h"
@@ -59,6 +60,7 @@ class MessageCheck {
     CheckAttributes();
     CheckActor();
     CheckParts();
+    CheckAboutMatters();
     CheckAttachments();
   }
 
@@ -127,9 +129,10 @@ class MessageCheck {
 
   void CheckRecipients() {
     const int count = message_->recipients_size();
-    if (count < 1 || count > limits_.max_recipients) {
-      Fault("recipients",
-            absl::StrCat("1 to ", limits_.max_recipients, ", not ", count));
+    const int least = MayNameNobody(RuleOf(message_->kind())) ? 0 : 1;
+    if (count < least || count > limits_.max_recipients) {
+      Fault("recipients", absl::StrCat(least, " to ", limits_.max_recipients,
+                                       ", not ", count));
       return;
     }
     int acting = 0;
@@ -162,9 +165,13 @@ class MessageCheck {
     if (!address.desk().empty() && !IsDeskName(address.desk())) {
       Fault(field + ".address.desk", "must be 1 to 32 of a-z, 0-9 and '-'");
     }
+    const bool joint =
+        recipient.role() == v1::RECIPIENT_ROLE_JOINT &&
+        message_->kind() == v1::MESSAGE_KIND_HOMELESS_PRESENTATION;
     if (recipient.role() != v1::RECIPIENT_ROLE_ACTION &&
-        recipient.role() != v1::RECIPIENT_ROLE_COPY) {
-      Fault(field + ".role", "must be ACTION or COPY");
+        recipient.role() != v1::RECIPIENT_ROLE_COPY && !joint) {
+      Fault(field + ".role",
+            "must be ACTION or COPY; JOINT in a homeless presentation only");
     }
     if (recipient.has_redirected_to()) {
       Fault(field + ".redirected_to", "is set by the exchange");
@@ -314,21 +321,46 @@ class MessageCheck {
       return;
     }
     CheckNothingPersonal(field + ".type", part.type());
-    const auto* type = google::protobuf::DescriptorPool::generated_pool()
-                           ->FindMessageTypeByName(part.type());
-    if (type == nullptr) {
-      Mark(v1::MARK_CODE_UNKNOWN_VALUE, field + ".type");
-      return;
+    switch (FormOf(part.type(), part.content())) {
+      case PartForm::kWellFormed:
+        break;
+      case PartForm::kUnknownType:
+        Mark(v1::MARK_CODE_UNKNOWN_VALUE, field + ".type");
+        break;
+      case PartForm::kBroken:
+        Fault(field + ".content",
+              absl::StrCat("is no well-formed ", part.type(),
+                           " (wrong type, cut short, or text that is not "
+                           "UTF-8)"));
+        break;
     }
-    const std::unique_ptr<google::protobuf::Message> content(
-        google::protobuf::MessageFactory::generated_factory()
-            ->GetPrototype(type)
-            ->New());
-    if (!content->ParseFromString(part.content())) {
-      Fault(field + ".content",
-            absl::StrCat("is no well-formed ", part.type(),
-                         " (wrong type, cut short, or text that is not "
-                         "UTF-8)"));
+  }
+
+  // What is said about matters acts on them: it must be exactly what its kind
+  // says, about a matter that is there.
+  void CheckAboutMatters() {
+    const KindRule& rule = RuleOf(message_->kind());
+    if (!rule.about_matters) return;
+    if (message_->conversation_id().empty()) {
+      Fault("conversation_id", "is required: this kind is about its matters");
+    }
+    if (message_->payload().empty()) {
+      Fault("payload", "needs one part per matter it is about");
+    }
+    if (rule.answers != v1::MESSAGE_KIND_UNSPECIFIED &&
+        message_->in_reply_to().empty()) {
+      Fault("in_reply_to", "must name the message it answers");
+    }
+    for (int i = 0; i < message_->payload_size(); ++i) {
+      const std::string field = absl::StrCat("payload[", i, "].content");
+      const std::optional<CustodyContent> content =
+          ParseCustody(rule, message_->payload(i));
+      if (content.has_value()) {
+        CheckCustodyContent(*content, absl::StrCat(path_, ".", field), faults_);
+      } else {
+        Fault(field, absl::StrCat("must be a well-formed ", rule.content,
+                                  " about the matter its part names"));
+      }
     }
   }
 

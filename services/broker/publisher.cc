@@ -1,6 +1,7 @@
 #include "services/broker/publisher.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "services/broker/kind_rules.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
@@ -43,64 +45,6 @@ uint64_t OrderingKeyHash(const std::string& key) {
   return value == 0 ? 1 : value;
 }
 
-v1::AuditEntry EntryFor(v1::AuditType type, const Identity& actor,
-                        const v1::Message& message) {
-  v1::AuditEntry entry;
-  entry.set_type(type);
-  entry.add_message_ids(message.message_id());
-  *entry.mutable_actor() = actor.agency;
-  entry.set_actor_key_id(actor.key_id);
-  entry.set_kind(message.kind());
-  entry.set_purpose(message.purpose());
-  entry.set_legal_basis(message.legal_basis());
-  return entry;
-}
-
-// Kinds that change custody, by one Taken or Decision per part.
-bool IsCustodyKind(v1::MessageKind kind) {
-  return kind == v1::MESSAGE_KIND_TAKEN || kind == v1::MESSAGE_KIND_DECISION;
-}
-
-void CheckWorker(const v1::Actor& worker, bool reachable,
-                 const std::string& field, Faults* faults) {
-  if (worker.name().empty()) faults->Add(field + ".name", "is required");
-  if (worker.role().empty()) faults->Add(field + ".role", "is required");
-  if (reachable && worker.team().empty()) {
-    faults->Add(field + ".team", "is required");
-  }
-  if (reachable && worker.phone().empty()) {
-    faults->Add(field + ".phone", "is required: who can be rung about it");
-  }
-}
-
-void CheckDecision(const v1::Decision& decision, const std::string& field,
-                   Faults* faults) {
-  CheckWorker(decision.worker(), /*reachable=*/false, field + ".worker",
-              faults);
-  if (!v1::Outcome_IsValid(decision.outcome()) ||
-      decision.outcome() == v1::OUTCOME_UNSPECIFIED) {
-    faults->Add(field + ".outcome", "must be stated");
-  }
-  if (decision.next_step().empty() || decision.next_step().size() > 4096) {
-    faults->Add(field + ".next_step", "1 to 4096 bytes: the sender is told it");
-  }
-  if (decision.outcome() == v1::OUTCOME_NO_FURTHER_ACTION &&
-      decision.reason().empty()) {
-    faults->Add(field + ".reason", "is required for no further action");
-  }
-}
-
-// The content of a custody part; CheckPublish has seen that it parses.
-template <typename Content>
-std::optional<Content> ContentOf(const v1::PayloadPart& part) {
-  Content content;
-  if (part.type() != Content::descriptor()->full_name() ||
-      !content.ParseFromString(part.content())) {
-    return std::nullopt;
-  }
-  return content;
-}
-
 // True for the common part, and for "#n" of one of the parts.
 bool OpensMatter(const v1::Message& message, const std::string& matter_id) {
   return matter_id.empty() ||
@@ -110,12 +54,14 @@ bool OpensMatter(const v1::Message& message, const std::string& matter_id) {
                      });
 }
 
-int64_t ExpectedVersionOf(const v1::PayloadPart& part) {
-  if (const auto taken = ContentOf<v1::Taken>(part)) {
-    return taken->expected_version();
+// The matters a message speaks about, each with the version it was decided on.
+std::map<int, int64_t> VersionsOf(const Said& said) {
+  std::map<int, int64_t> versions;
+  for (const Statement& statement : said.statements) {
+    versions[statement.matter] = ExpectedVersionOf(statement.content);
   }
-  const auto decision = ContentOf<v1::Decision>(part);
-  return decision ? decision->expected_version() : 0;
+  for (const int matter : said.joint_matters) versions[matter] = 0;
+  return versions;
 }
 
 // "#2" of what opens `conversation_id` becomes "<conversation_id>.2".
@@ -128,13 +74,17 @@ void NameMatter(const std::string& conversation_id, std::string* matter_id) {
 
 Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
                      const Access* access, std::string content_key,
-                     int max_conversation_messages)
+                     const v1::BrokerLimits& limits)
     : ledger_(ledger),
       queues_(queues),
       directory_(directory),
       access_(access),
       content_key_(std::move(content_key)),
-      max_conversation_messages_(max_conversation_messages) {}
+      max_recipients_(limits.max_recipients() > 0 ? limits.max_recipients()
+                                                  : 32),
+      max_conversation_messages_(limits.max_conversation_messages() > 0
+                                     ? limits.max_conversation_messages()
+                                     : 10000) {}
 
 absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
                                              v1::PublishRequest request,
@@ -175,8 +125,10 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
     return absl::InvalidArgumentError(
         "expire_time has passed; nothing was published");
   }
+  RETURN_IF_ERROR(NameOfferedTo(*directory_, &draft.message));
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
+  RETURN_IF_ERROR(AddOwedRecipients(&draft));
   return draft;
 }
 
@@ -234,6 +186,12 @@ absl::Status Publisher::CheckRepeat(const Identity& sender, Draft* draft) {
 
 absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
   v1::Message& message = draft->message;
+  if (RuleOf(message.kind()).sayer == Sayer::kExchange &&
+      sender.agency.agency_class() != v1::AGENCY_CLASS_EXCHANGE) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("only the exchange itself publishes ",
+                     v1::MessageKind_Name(message.kind())));
+  }
   for (int i = 0; i < message.recipients_size(); ++i) {
     v1::Recipient* const recipient = message.mutable_recipients(i);
     RETURN_IF_ERROR(access_->CheckPublish(
@@ -248,24 +206,54 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
       mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
       mark->set_field(absl::StrCat("recipients[", i, "]"));
     }
-    Queue* const queue = queues_->at(QueueName(route.address)).get();
-    // Two unknown recipients of one message share one desk and one copy.
-    if (std::find(draft->queues.begin(), draft->queues.end(), queue) ==
-        draft->queues.end()) {
-      draft->queues.push_back(queue);
-    }
+    AddQueue(route.address, draft);
   }
   return absl::OkStatus();
+}
+
+// Two unknown recipients of one message share one desk and one copy.
+bool Publisher::AddQueue(const v1::Address& address, Draft* draft) {
+  Queue* const queue = queues_->at(QueueName(address)).get();
+  if (std::find(draft->queues.begin(), draft->queues.end(), queue) !=
+      draft->queues.end()) {
+    return false;
+  }
+  draft->queues.push_back(queue);
+  return true;
+}
+
+// Who must get it whatever the sender named and the policy says. They count
+// towards max_recipients, and never push a message over it alone: then those
+// the sender named are too many.
+absl::Status Publisher::AddOwedRecipients(Draft* draft) {
+  v1::Message& message = draft->message;
+  const int named = message.recipients_size();
+  const bool owes_answer = message.kind() == v1::MESSAGE_KIND_RECALL;
+  for (const v1::Address& address : draft->said.owed) {
+    if (!AddQueue(address, draft)) continue;
+    v1::Recipient* const added = message.add_recipients();
+    *added->mutable_address() = address;
+    added->set_role(owes_answer ? v1::RECIPIENT_ROLE_JOINT
+                                : v1::RECIPIENT_ROLE_COPY);
+  }
+  const int count = message.recipients_size();
+  if (count <= max_recipients_ || named == 0) return absl::OkStatus();
+  Faults faults;
+  faults.Add("recipients",
+             absl::StrCat("would be ", count,
+                          " with those that the exchange adds; at most ",
+                          max_recipients_, ": name fewer, or nobody"));
+  return faults.ToStatus();
 }
 
 absl::Status Publisher::CheckConversation(const Identity& sender,
                                           Draft* draft) {
   const v1::Message& message = draft->message;
   if (message.conversation_id().empty()) {
-    if (IsCustodyKind(message.kind())) {
+    if (!RuleOf(message.kind()).opens) {
       return absl::InvalidArgumentError(
-          "a Taken or Decision answers in a conversation, and conversation_id "
-          "is empty");
+          "this kind is about a conversation's matters, and conversation_id is "
+          "empty");
     }
     for (const v1::PayloadPart& part : message.payload()) {
       if (part.matter_id().empty() || absl::StartsWith(part.matter_id(), "#")) {
@@ -305,52 +293,16 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
                                                      attachment.matter_id()));
     }
   }
-  return CheckCustodyContent(sender, message, *conversation);
-}
-
-absl::Status Publisher::CheckCustodyContent(const Identity& sender,
-                                            const v1::Message& message,
-                                            const Conversation& conversation) {
-  if (!IsCustodyKind(message.kind())) return absl::OkStatus();
-  Faults faults;
-  if (message.payload().empty()) {
-    faults.Add("payload", "needs one part per matter it is about");
-  }
-  for (int i = 0; i < message.payload_size(); ++i) {
-    const v1::PayloadPart& part = message.payload(i);
-    const std::string field = absl::StrCat("payload[", i, "].content");
-    const std::optional<v1::Taken> taken = ContentOf<v1::Taken>(part);
-    const std::optional<v1::Decision> decision = ContentOf<v1::Decision>(part);
-    const bool fits = message.kind() == v1::MESSAGE_KIND_TAKEN
-                          ? taken.has_value()
-                          : decision.has_value();
-    const int matter = FindMatter(conversation, part.matter_id());
-    if (!fits || matter < 0 ||
-        (taken ? taken->matter_id() : decision->matter_id()) !=
-            part.matter_id()) {
-      faults.Add(field,
-                 "must be a Taken or Decision, as the kind says, about "
-                 "the matter its part names");
-      continue;
-    }
-    if (taken) {
-      CheckWorker(taken->worker(), /*reachable=*/true, field + ".worker",
-                  &faults);
-    } else {
-      CheckDecision(*decision, field, &faults);
-    }
-    RETURN_IF_ERROR(CheckCustody(
-        conversation.record.matters(matter).matter(), sender.agency,
-        taken ? taken->expected_version() : decision->expected_version()));
-  }
-  return faults.ToStatus();
+  ASSIGN_OR_RETURN(draft->said, CheckSaid(sender, message, *conversation,
+                                          *directory_, *ledger_));
+  return absl::OkStatus();
 }
 
 // What no message of a request shows alone: how many a conversation gets, and
 // custody decided on a version that an earlier message of the request moves.
 absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
   absl::flat_hash_map<uint64_t, int> sizes;
-  absl::flat_hash_set<std::string> moved;
+  absl::flat_hash_map<std::string, bool> spoken_of;  // Alone?
   for (const Draft& draft : drafts) {
     if (draft.is_repeat || draft.conversation_number == 0) continue;
     ASSIGN_OR_RETURN(const Conversation* const conversation,
@@ -364,14 +316,16 @@ absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
                        max_conversation_messages_, " messages"),
           absl::Hours(24));
     }
-    if (!IsCustodyKind(draft.message.kind())) continue;
-    for (const v1::PayloadPart& part : draft.message.payload()) {
-      const bool first = moved.insert(part.matter_id()).second;
-      if (!first && ExpectedVersionOf(part) != 0) {
+    const bool alone = StandsAlone(RuleOf(draft.message.kind()));
+    for (const auto& [matter, expected_version] : VersionsOf(draft.said)) {
+      const std::string& matter_id =
+          conversation->record.matters(matter).matter().matter_id();
+      const auto [it, first] = spoken_of.emplace(matter_id, alone);
+      if (!first && (alone || it->second || expected_version != 0)) {
         return WithReason(absl::AbortedError(absl::StrCat(
                               "an earlier message of this request moves the "
                               "version of matter ",
-                              part.matter_id())),
+                              matter_id, "; publish this one after it")),
                           "VERSION_MOVED");
       }
     }
@@ -462,42 +416,6 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
   return absl::OkStatus();
 }
 
-absl::Status Publisher::ApplyCustody(const Identity& sender,
-                                     const v1::Message& message,
-                                     Conversation* conversation) {
-  // Other kinds may carry such content too; only these were checked.
-  if (!IsCustodyKind(message.kind())) return absl::OkStatus();
-  for (const v1::PayloadPart& part : message.payload()) {
-    const int index = FindMatter(*conversation, part.matter_id());
-    const std::optional<v1::Taken> taken = ContentOf<v1::Taken>(part);
-    const std::optional<v1::Decision> decision = ContentOf<v1::Decision>(part);
-    const v1::MatterRecord& matter = conversation->record.matters(index);
-    const bool changes = !taken || !matter.matter().has_taken();
-    v1::AuditEntry entry = EntryFor(
-        taken ? v1::AUDIT_TYPE_TAKEN : v1::AUDIT_TYPE_DECIDED, sender, message);
-    entry.set_matter_id(part.matter_id());
-    entry.set_matter_version(matter.matter().version() + (changes ? 1 : 0));
-    ASSIGN_OR_RETURN(const std::string key,
-                     ledger_->vault()->Key(matter.key_slot()));
-    entry.set_details_commitment(std::string(AsBytes(
-        HmacSha256(Hkdf(key, absl::StrCat("commitment/", message.message_id())),
-                   part.content()))));
-    if (decision) entry.set_code(v1::Outcome_Name(decision->outcome()));
-
-    v1::Receipt receipt;
-    *receipt.mutable_time() = message.publish_time();
-    *receipt.mutable_agency() = sender.agency;
-    receipt.set_message_id(message.message_id());
-    receipt.set_audit_index(ledger_->Append(std::move(entry)));
-    if (taken) {
-      RecordTaken(receipt, *taken, index, conversation);
-    } else {
-      RecordDecided(receipt, *decision, index, conversation);
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
                               Published* published) {
   const uint64_t sequence = ledger_->NextSequence();
@@ -526,6 +444,7 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   const int64_t audit_index = ledger_->Append(std::move(entry));
   record.set_audit_index(static_cast<uint64_t>(audit_index));
   if (opens) {
+    int matter_number = 0;
     for (const v1::MatterRecord& matter : conversation->record.matters()) {
       v1::AuditEntry custody =
           EntryFor(v1::AUDIT_TYPE_HOLDER_CHANGED, sender, message);
@@ -533,10 +452,11 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
       custody.set_matter_version(matter.matter().version());
       *custody.mutable_holder() = matter.matter().holder();
       ledger_->Append(std::move(custody));
+      draft.said.joint_matters.push_back(matter_number++);
     }
-  } else {
-    RETURN_IF_ERROR(ApplyCustody(sender, message, conversation));
   }
+  RETURN_IF_ERROR(
+      ApplySaid(sender, message, std::move(draft.said), conversation, ledger_));
 
   std::string bytes = record.SerializeAsString();
   RETURN_IF_ERROR(Enqueue(draft, message, sequence, bytes.size(),

@@ -14,6 +14,7 @@
 #include "services/broker/directory.h"
 #include "services/broker/ledger.h"
 #include "services/broker/queue.h"
+#include "services/broker/statement.h"
 #include "services/common/clock.h"
 #include "services/common/identity.h"
 
@@ -41,16 +42,17 @@ class Publisher {
   // compare repeats.
   Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
             const Access* access, std::string content_key,
-            int max_conversation_messages);
+            const v1::BrokerLimits& limits);
 
   // `request` has passed CheckPublish. Refusals:
-  //   PERMISSION_DENIED    no access rule
+  //   PERMISSION_DENIED    no access rule; what only the exchange says
   //   NOT_FOUND            a conversation the sender is no part of
   //   INVALID_ARGUMENT     references or custody content are wrong; expired
   //   ALREADY_EXISTS       same idempotency key, other content
-  //   FAILED_PRECONDITION  repeat out of the window; not the holder
+  //   FAILED_PRECONDITION  repeat out of the window; not the holder, author
+  //                        or whom it is offered to
   //   ABORTED              the matter's version moved
-  //   RESOURCE_EXHAUSTED   a queue or conversation is full
+  //   RESOURCE_EXHAUSTED   a queue, conversation or matter is full
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
   absl::StatusOr<Published> Publish(const Identity& sender,
                                     v1::PublishRequest request, Instant now);
@@ -64,6 +66,7 @@ class Publisher {
     v1::PublishReceipt repeat_receipt;
     bool is_repeat = false;
     std::vector<Queue*> queues;        // One per recipient.
+    Said said;                         // About matters that are there.
     uint64_t conversation_number = 0;  // 0: opens one.
   };
 
@@ -71,9 +74,8 @@ class Publisher {
   absl::Status CheckRepeat(const Identity& sender, Draft* draft);
   absl::Status CheckRoute(const Identity& sender, Draft* draft);
   absl::Status CheckConversation(const Identity& sender, Draft* draft);
-  absl::Status CheckCustodyContent(const Identity& sender,
-                                   const v1::Message& message,
-                                   const Conversation& conversation);
+  bool AddQueue(const v1::Address& address, Draft* draft);
+  absl::Status AddOwedRecipients(Draft* draft);
   absl::Status CheckTogether(const std::vector<Draft>& drafts);
   absl::Status CheckRoom(const std::vector<Draft>& drafts);
 
@@ -85,14 +87,13 @@ class Publisher {
   absl::Status Enqueue(const Draft& draft, const v1::Message& message,
                        uint64_t sequence, size_t size, bool opens_matters,
                        Instant now, Published* published);
-  absl::Status ApplyCustody(const Identity& sender, const v1::Message& message,
-                            Conversation* conversation);
 
   Ledger* const ledger_;
   Queues* const queues_;
   const Directory* const directory_;
   const Access* const access_;
   const std::string content_key_;
+  const int max_recipients_;
   const int max_conversation_messages_;
 };
 

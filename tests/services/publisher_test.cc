@@ -198,7 +198,7 @@ TEST_F(PublisherTest, OneRefusedMessageRefusesTheBatch) {
   v1::PublishRequest request;
   *request.add_messages() = TextMessage("a");
   *request.add_messages() = TextMessage("b");
-  request.mutable_messages(1)->set_kind(v1::MESSAGE_KIND_RECALL);
+  request.mutable_messages(1)->set_kind(v1::MESSAGE_KIND_PLACEMENT_NOTICE);
   EXPECT_EQ(Refused(HospitalCaller(), request).code(),
             absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), IsEmpty());

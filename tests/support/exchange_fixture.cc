@@ -46,39 +46,6 @@ std::string NewKey() {
   return absl::StrCat("key-", ++last);
 }
 
-v1::Actor Worker() {
-  v1::Actor worker;
-  worker.set_name("Wilhelmina Worker");
-  worker.set_role("duty social worker");
-  worker.set_team("MASH");
-  worker.set_phone("0115 496 0123");
-  return worker;
-}
-
-v1::Message Envelope(v1::MessageKind kind, const std::string& queue) {
-  v1::Message message;
-  message.set_kind(kind);
-  v1::Recipient* const recipient = message.add_recipients();
-  *recipient->mutable_address() = AddressOf(queue);
-  recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-  message.set_idempotency_key(NewKey());
-  *message.mutable_idempotency_time() = ToProto(FakeClock().Now().wall);
-  message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-  message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-  message.set_environment(v1::ENVIRONMENT_TRAINING);
-  message.set_format_version(1);
-  return message;
-}
-
-template <typename Content>
-void AddPart(const std::string& matter_id, const Content& content,
-             v1::Message* message) {
-  v1::PayloadPart* const part = message->add_payload();
-  part->set_matter_id(matter_id);
-  part->set_type(Content::descriptor()->full_name());
-  part->set_content(content.SerializeAsString());
-}
-
 }  // namespace
 
 Identity CouncilCaller() { return CallerNamed("council/E06000018"); }
@@ -204,7 +171,7 @@ v1::Message TakenMessage(const std::string& conversation_id,
   message.set_conversation_id(conversation_id);
   v1::Taken taken;
   taken.set_matter_id(matter_id);
-  *taken.mutable_worker() = Worker();
+  *taken.mutable_worker() = TestWorker();
   taken.set_expected_version(expected_version);
   AddPart(matter_id, taken, &message);
   return message;
@@ -221,13 +188,44 @@ v1::Message DecisionMessage(const std::string& conversation_id,
   decision.set_reason(reason);
   decision.set_next_step("We visit on Thursday.");
   decision.set_contact_phone("0115 496 0456");
-  *decision.mutable_worker() = Worker();
+  *decision.mutable_worker() = TestWorker();
   AddPart(matter_id, decision, &message);
   return message;
 }
 
 v1::Address AddressOf(const std::string& queue) {
   return ParseQueueName(queue).value();
+}
+
+v1::Recipient RecipientOf(const std::string& queue, v1::RecipientRole role) {
+  v1::Recipient recipient;
+  *recipient.mutable_address() = AddressOf(queue);
+  recipient.set_role(role);
+  return recipient;
+}
+
+v1::Actor TestWorker(const std::string& name) {
+  v1::Actor worker;
+  worker.set_name(name);
+  worker.set_role("duty social worker");
+  worker.set_team("MASH");
+  worker.set_phone("0115 496 0123");
+  return worker;
+}
+
+v1::Message Envelope(v1::MessageKind kind, const std::string& queue) {
+  v1::Message message;
+  message.set_kind(kind);
+  if (!queue.empty()) {
+    *message.add_recipients() = RecipientOf(queue, v1::RECIPIENT_ROLE_ACTION);
+  }
+  message.set_idempotency_key(NewKey());
+  *message.mutable_idempotency_time() = ToProto(FakeClock().Now().wall);
+  message.set_purpose(v1::PURPOSE_SAFEGUARDING);
+  message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
+  message.set_environment(v1::ENVIRONMENT_TRAINING);
+  message.set_format_version(1);
+  return message;
 }
 
 ExchangeFixture::ExchangeFixture() = default;

@@ -132,6 +132,35 @@ v1::Message DecisionMessage(const std::string& conversation_id,
                             const std::string& matter_id, v1::Outcome outcome,
                             const std::string& reason);
 v1::Address AddressOf(const std::string& queue);
+v1::Recipient RecipientOf(const std::string& queue, v1::RecipientRole role);
+
+// A person of the council, who can be rung.
+v1::Actor TestWorker(const std::string& name = "Wilhelmina Worker");
+
+// An envelope for `queue`, without payload; none when it is empty.
+v1::Message Envelope(v1::MessageKind kind, const std::string& queue);
+template <typename Content>
+void AddPart(const std::string& matter_id, const Content& content,
+             v1::Message* message) {
+  v1::PayloadPart* const part = message->add_payload();
+  part->set_matter_id(matter_id);
+  part->set_type(Content::descriptor()->full_name());
+  part->set_content(content.SerializeAsString());
+}
+// Says `content` about one matter, by Wilhelmina Worker when it names nobody,
+// to whomever the exchange tells.
+template <typename Content>
+v1::Message Say(v1::MessageKind kind, const std::string& conversation_id,
+                const std::string& matter_id, Content content) {
+  if (!content.has_worker()) *content.mutable_worker() = TestWorker();
+  if constexpr (requires { content.set_matter_id(matter_id); }) {
+    content.set_matter_id(matter_id);
+  }
+  v1::Message message = Envelope(kind, "");
+  message.set_conversation_id(conversation_id);
+  AddPart(matter_id, content, &message);
+  return message;
+}
 
 // The whole exchange on a real disk, without threads: a test says what
 // arrives and how time passes, and sees what comes out.
