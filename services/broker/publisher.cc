@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "services/broker/alerts.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
@@ -118,6 +119,12 @@ int64_t ExpectedVersionOf(const v1::PayloadPart& part) {
   return decision ? decision->expected_version() : 0;
 }
 
+// Where a recipient's copy really goes.
+const v1::Address& DeskOf(const v1::Recipient& recipient) {
+  return recipient.has_redirected_to() ? recipient.redirected_to()
+                                       : recipient.address();
+}
+
 // "#2" of what opens `conversation_id` becomes "<conversation_id>.2".
 void NameMatter(const std::string& conversation_id, std::string* matter_id) {
   if (matter_id->empty()) return;
@@ -134,7 +141,8 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
       directory_(directory),
       access_(access),
       content_key_(std::move(content_key)),
-      max_conversation_messages_(max_conversation_messages) {}
+      max_conversation_messages_(max_conversation_messages),
+      rules_(ledger, directory, Hkdf(content_key_, "match")) {}
 
 absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
                                              v1::PublishRequest request,
@@ -177,6 +185,15 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   }
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
+  RETURN_IF_ERROR(CheckRules(sender, &draft));
+  for (const v1::Recipient& recipient : draft.message.recipients()) {
+    Queue* const queue = queues_->at(QueueName(DeskOf(recipient))).get();
+    // Two unknown recipients of one message share one desk and one copy.
+    if (std::find(draft.queues.begin(), draft.queues.end(), queue) ==
+        draft.queues.end()) {
+      draft.queues.push_back(queue);
+    }
+  }
   return draft;
 }
 
@@ -247,12 +264,6 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
       v1::Mark* const mark = message.add_marks();
       mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
       mark->set_field(absl::StrCat("recipients[", i, "]"));
-    }
-    Queue* const queue = queues_->at(QueueName(route.address)).get();
-    // Two unknown recipients of one message share one desk and one copy.
-    if (std::find(draft->queues.begin(), draft->queues.end(), queue) ==
-        draft->queues.end()) {
-      draft->queues.push_back(queue);
     }
   }
   return absl::OkStatus();
@@ -346,6 +357,15 @@ absl::Status Publisher::CheckCustodyContent(const Identity& sender,
   return faults.ToStatus();
 }
 
+absl::Status Publisher::CheckRules(const Identity& sender, Draft* draft) {
+  const Conversation* conversation = nullptr;
+  if (draft->conversation_number != 0) {
+    ASSIGN_OR_RETURN(conversation,
+                     ledger_->FindConversation(draft->conversation_number));
+  }
+  return rules_.Check(sender, conversation, &draft->message);
+}
+
 // What no message of a request shows alone: how many a conversation gets, and
 // custody decided on a version that an earlier message of the request moves.
 absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
@@ -410,8 +430,7 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
   v1::Address holder;
   for (const v1::Recipient& recipient : message->recipients()) {
     if (recipient.role() != v1::RECIPIENT_ROLE_ACTION) continue;
-    holder = recipient.has_redirected_to() ? recipient.redirected_to()
-                                           : recipient.address();
+    holder = DeskOf(recipient);
   }
   Conversation opened =
       OpenConversation(*message, holder, sequence, ledger_->commit_time());
@@ -448,9 +467,7 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
   std::string action_queue;
   for (const v1::Recipient& recipient : message.recipients()) {
     if (recipient.role() == v1::RECIPIENT_ROLE_ACTION) {
-      action_queue =
-          QueueName(recipient.has_redirected_to() ? recipient.redirected_to()
-                                                  : recipient.address());
+      action_queue = QueueName(DeskOf(recipient));
     }
   }
   for (Queue* const queue : draft.queues) {
@@ -543,21 +560,47 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
                           opens && !message.matter_ids().empty(), now,
                           published));
   ledger_->batch()->Put(MessageKey(sequence), std::move(bytes));
-  v1::IdempotencyRecord idempotency;
-  idempotency.set_sequence(sequence);
-  idempotency.set_content_hmac(draft.content_hmac);
-  *idempotency.mutable_publish_time() = message.publish_time();
-  ledger_->batch()->Put(draft.idempotency_key, idempotency.SerializeAsString());
-
-  v1::PublishReceipt* const receipt = published->response.add_receipts();
-  receipt->set_message_id(message.message_id());
-  receipt->set_conversation_id(message.conversation_id());
-  *receipt->mutable_matter_ids() = message.matter_ids();
-  *receipt->mutable_publish_time() = message.publish_time();
-  receipt->set_audit_index(audit_index);
-  *receipt->mutable_marks() = message.marks();
+  if (!draft.idempotency_key.empty()) {
+    v1::IdempotencyRecord idempotency;
+    idempotency.set_sequence(sequence);
+    idempotency.set_content_hmac(draft.content_hmac);
+    *idempotency.mutable_publish_time() = message.publish_time();
+    ledger_->batch()->Put(draft.idempotency_key,
+                          idempotency.SerializeAsString());
+    v1::PublishReceipt* const receipt = published->response.add_receipts();
+    receipt->set_message_id(message.message_id());
+    receipt->set_conversation_id(message.conversation_id());
+    *receipt->mutable_matter_ids() = message.matter_ids();
+    *receipt->mutable_publish_time() = message.publish_time();
+    receipt->set_audit_index(audit_index);
+    *receipt->mutable_marks() = message.marks();
+  }
+  ASSIGN_OR_RETURN(std::vector<v1::Message> alerts,
+                   rules_.Accept(sender, message, conversation));
+  const std::string cause = message.message_id();
   published->messages.emplace_back(
       sequence, std::make_shared<const v1::Message>(std::move(message)));
+  return ApplyAlerts(cause, std::move(alerts), now, published);
+}
+
+// No room is asked for: a school that does not empty its queue must not keep
+// a child's report from the council. The key tells the school nothing.
+absl::Status Publisher::ApplyAlerts(const std::string& cause,
+                                    std::vector<v1::Message> alerts,
+                                    Instant now, Published* published) {
+  for (size_t i = 0; i < alerts.size(); ++i) {
+    Draft draft;
+    draft.message = std::move(alerts[i]);
+    const Hash key =
+        HmacSha256(content_key_, absl::StrCat("alert/", cause, "/", i));
+    draft.message.set_idempotency_key(
+        LetterHex(AsBytes(key).substr(0, kHmacBytes)));
+    *draft.message.mutable_idempotency_time() = ToProto(ledger_->commit_time());
+    draft.queues.push_back(
+        queues_->at(QueueName(draft.message.recipients(0).address())).get());
+    const Identity exchange{.agency = ExchangeAgency(), .key_id = ""};
+    RETURN_IF_ERROR(Apply(exchange, std::move(draft), now, published));
+  }
   return absl::OkStatus();
 }
 
