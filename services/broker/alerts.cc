@@ -111,11 +111,12 @@ v1::Child Minimum(const v1::Child& child) {
   return minimum;
 }
 
-// The school the child's bodies name; no code when none is named.
-v1::Agency SchoolOf(const v1::Child& child) {
-  v1::Agency school;
-  school.set_agency_class(v1::AGENCY_CLASS_SCHOOL);
-  school.set_code(
+// The school the child's bodies name, at its default desk; no code when none
+// is named.
+v1::Address SchoolOf(const v1::Child& child) {
+  v1::Address school;
+  school.mutable_agency()->set_agency_class(v1::AGENCY_CLASS_SCHOOL);
+  school.mutable_agency()->set_code(
       std::string(absl::StripAsciiWhitespace(child.bodies().school().code())));
   return school;
 }
@@ -158,20 +159,16 @@ v1::Agency ExchangeAgency() {
 std::optional<v1::Message> AlertOf(const Directory& directory,
                                    const v1::Message& cause,
                                    const ChildPart& child) {
-  const v1::Agency school = SchoolOf(child.child);
-  if (school.code().empty() || HasIt(cause, school) ||
-      directory.FindAgency(school) == nullptr) {
-    return std::nullopt;
-  }
+  const v1::Address school = SchoolOf(child.child);
+  const Directory::Route route = directory.Resolve(school);
+  if (!route.known || HasIt(cause, school.agency())) return std::nullopt;
   std::optional<v1::Alert> alert = AlertFor(cause, child.matter_id);
   if (!alert.has_value()) return std::nullopt;
   *alert->mutable_child() = Minimum(child.child);
   alert->set_ask(AskText(directory, cause.sender()));
   *alert->mutable_source_time() = cause.publish_time();
 
-  v1::Address address;
-  *address.mutable_agency() = school;
-  v1::Message message = EnvelopeOf(cause, directory.Resolve(address).address);
+  v1::Message message = EnvelopeOf(cause, route.address);
   (*message.mutable_attributes())[kAlertCodeAttribute] =
       v1::AlertCode_Name(alert->code());
   v1::PayloadPart* const part = message.add_payload();
@@ -183,8 +180,8 @@ std::optional<v1::Message> AlertOf(const Directory& directory,
 
 bool IsSchoolUnknown(const Directory& directory, const v1::Message& cause,
                      const ChildPart& child) {
-  const v1::Agency school = SchoolOf(child.child);
-  return !school.code().empty() && directory.FindAgency(school) == nullptr &&
+  const v1::Address school = SchoolOf(child.child);
+  return !school.agency().code().empty() && !directory.Resolve(school).known &&
          AlertFor(cause, child.matter_id).has_value();
 }
 

@@ -9,6 +9,7 @@
 #include "baton/v1/amendment.pb.h"
 #include "baton/v1/contact.pb.h"
 #include "baton/v1/custody.pb.h"
+#include "baton/v1/missing.pb.h"
 #include "baton/v1/waiting.pb.h"
 #include "services/broker/alerts.h"
 #include "services/broker/links.h"
@@ -340,15 +341,17 @@ absl::Status ChildRules::Find(Accepted* now) {
 
 // A wait or an episode is over; who left unexpectedly still waits.
 void ChildRules::End(Accepted* now) {
-  for (const v1::PayloadPart& part : now->message.payload()) {
-    const int matter = FindMatter(*now->conversation, part.matter_id());
-    const auto end = ContentOf<v1::WaitingEnd>(part);
-    if (matter < 0 || (end && end->end_reason() ==
-                                  v1::WAITING_END_REASON_LEFT_UNEXPECTEDLY)) {
-      continue;
-    }
-    *now->conversation->record.mutable_matters(matter)->mutable_end_time() =
-        ToProto(ledger_->commit_time());
+  for (v1::MatterRecord& matter :
+       *now->conversation->record.mutable_matters()) {
+    const v1::PayloadPart* part =
+        FindPart(now->message, matter.matter().matter_id());
+    if (part == nullptr) part = FindPart(now->message, "");
+    if (part == nullptr) continue;
+    const auto end = ContentOf<v1::WaitingEnd>(*part);
+    const bool ended =
+        end ? end->end_reason() != v1::WAITING_END_REASON_LEFT_UNEXPECTEDLY
+            : ContentOf<v1::FoundReport>(*part).has_value();
+    if (ended) *matter.mutable_end_time() = ToProto(ledger_->commit_time());
   }
 }
 
@@ -360,11 +363,15 @@ absl::Status ChildRules::Release(Accepted* now) {
     const int matter = FindMatter(*now->conversation, part.matter_id());
     v1::MatterRecord* const record =
         now->conversation->record.mutable_matters(matter);
-    if (record->matter().has_released()) continue;  // Once is enough.
-    ASSIGN_OR_RETURN(
-        *record->mutable_matter()->mutable_released(),
-        Append(v1::AUDIT_TYPE_RELEASED, matter, part.content(), "", *now));
-    record->mutable_matter()->set_version(record->matter().version() + 1);
+    if (!record->matter().has_released()) {
+      ASSIGN_OR_RETURN(
+          *record->mutable_matter()->mutable_released(),
+          Append(v1::AUDIT_TYPE_RELEASED, matter, part.content(), "", *now));
+      record->mutable_matter()->set_version(record->matter().version() + 1);
+    } else if (record->matter().released().message_id() !=
+               message.message_id()) {
+      continue;  // Once is enough.
+    }
     const auto held =
         std::exchange(*record->mutable_held_alert_sequences(), {});
     for (const ChildPart& child : children) {
@@ -498,11 +505,13 @@ absl::Status ChildRules::Undo(const std::string& other_matter_id, int matter,
   v1::Matter* const own =
       now->conversation->record.mutable_matters(matter)->mutable_matter();
   const v1::Link* const link = FindLink(*own, other_matter_id);
-  if (link == nullptr || link->has_undone()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(
-      const v1::Receipt undone,
-      Append(v1::AUDIT_TYPE_UNLINKED, matter, content, other_matter_id, *now));
-  UndoLink(undone, other_matter_id, own);
+  if (link == nullptr) return absl::OkStatus();
+  v1::Receipt undone = link->undone();
+  if (!link->has_undone()) {
+    ASSIGN_OR_RETURN(undone, Append(v1::AUDIT_TYPE_UNLINKED, matter, content,
+                                    other_matter_id, *now));
+    UndoLink(undone, other_matter_id, own);
+  }
 
   ASSIGN_OR_RETURN(const MatterName name, ParseMatterId(other_matter_id));
   ASSIGN_OR_RETURN(Conversation* const other,

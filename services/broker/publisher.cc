@@ -185,7 +185,7 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   }
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
-  RETURN_IF_ERROR(CheckRules(sender, &draft));
+  RETURN_IF_ERROR(CheckRules(sender, &draft));  // Last: it routes.
   for (const v1::Recipient& recipient : draft.message.recipients()) {
     Queue* const queue = queues_->at(QueueName(DeskOf(recipient))).get();
     // Two unknown recipients of one message share one desk and one copy.
