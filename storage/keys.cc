@@ -71,6 +71,8 @@ KeyRange DeadLetters(absl::string_view queue) {
   return {NamedPrefix("x", queue), NamedEnd("x", queue)};
 }
 
+std::string MatchedKey(absl::string_view digest) { return Named("l", digest); }
+
 std::string LeavesKey(uint64_t first_index) {
   return Numbered("a", first_index);
 }

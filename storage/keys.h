@@ -27,6 +27,7 @@ KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
 std::string DeadLetterKey(absl::string_view queue, uint64_t sequence);   // x
 KeyRange DeadLetters(absl::string_view queue);                           // x
+std::string MatchedKey(absl::string_view digest);                        // l
 std::string LeavesKey(uint64_t first_index);                             // a
 KeyRange AllLeaves();                                                    // a
 std::string TileKey(int level, uint64_t index);                          // t

@@ -278,6 +278,13 @@ class StatementCheck {
     return absl::OkStatus();
   }
 
+  absl::Status operator()(const v1::Release&) {
+    if (!matter_.restricted()) {
+      faults_->Add(field_ + ".matter_id", "is not restricted");
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status operator()(const v1::Recall&) {
     return CheckRoomForDuties(matter_, saying_.readers.size());
   }

@@ -52,6 +52,8 @@ class Ledger {
   // the clock went back.
   void Begin(absl::Time wall);
   absl::Time commit_time() const { return commit_time_; }
+  // The number of the coming commit.
+  uint64_t commit_number() const { return writer_.head().commit() + 1; }
 
   Batch* batch() { return &batch_; }
   const Reader& committed() const { return *store_; }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "services/broker/alerts.h"
 #include "services/broker/kind_rules.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
@@ -64,6 +65,20 @@ std::map<int, int64_t> VersionsOf(const Said& said) {
   return versions;
 }
 
+// Where a recipient's copy really goes.
+const v1::Address& DeskOf(const v1::Recipient& recipient) {
+  return recipient.has_redirected_to() ? recipient.redirected_to()
+                                       : recipient.address();
+}
+
+bool Reaches(const v1::Message& message, const v1::Address& address) {
+  return std::any_of(message.recipients().begin(), message.recipients().end(),
+                     [&address](const v1::Recipient& recipient) {
+                       return QueueName(DeskOf(recipient)) ==
+                              QueueName(address);
+                     });
+}
+
 // "#2" of what opens `conversation_id` becomes "<conversation_id>.2".
 void NameMatter(const std::string& conversation_id, std::string* matter_id) {
   if (matter_id->empty()) return;
@@ -84,7 +99,8 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
                                                   : 32),
       max_conversation_messages_(limits.max_conversation_messages() > 0
                                      ? limits.max_conversation_messages()
-                                     : 10000) {}
+                                     : 10000),
+      rules_(ledger, directory, Hkdf(content_key_, "match")) {}
 
 absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
                                              v1::PublishRequest request,
@@ -129,6 +145,8 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
   RETURN_IF_ERROR(AddOwedRecipients(&draft));
+  RETURN_IF_ERROR(CheckRules(sender, &draft));
+  NameQueues(&draft);  // Last: rules route.
   return draft;
 }
 
@@ -206,20 +224,19 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
       mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
       mark->set_field(absl::StrCat("recipients[", i, "]"));
     }
-    AddQueue(route.address, draft);
   }
   return absl::OkStatus();
 }
 
 // Two unknown recipients of one message share one desk and one copy.
-bool Publisher::AddQueue(const v1::Address& address, Draft* draft) {
-  Queue* const queue = queues_->at(QueueName(address)).get();
-  if (std::find(draft->queues.begin(), draft->queues.end(), queue) !=
-      draft->queues.end()) {
-    return false;
+void Publisher::NameQueues(Draft* draft) const {
+  for (const v1::Recipient& recipient : draft->message.recipients()) {
+    Queue* const queue = queues_->at(QueueName(DeskOf(recipient))).get();
+    if (std::find(draft->queues.begin(), draft->queues.end(), queue) ==
+        draft->queues.end()) {
+      draft->queues.push_back(queue);
+    }
   }
-  draft->queues.push_back(queue);
-  return true;
 }
 
 // Who must get it whatever the sender named and the policy says. They count
@@ -230,7 +247,7 @@ absl::Status Publisher::AddOwedRecipients(Draft* draft) {
   const int named = message.recipients_size();
   const bool owes_answer = message.kind() == v1::MESSAGE_KIND_RECALL;
   for (const v1::Address& address : draft->said.owed) {
-    if (!AddQueue(address, draft)) continue;
+    if (Reaches(message, address)) continue;
     v1::Recipient* const added = message.add_recipients();
     *added->mutable_address() = address;
     added->set_role(owes_answer ? v1::RECIPIENT_ROLE_JOINT
@@ -296,6 +313,15 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
   ASSIGN_OR_RETURN(draft->said, CheckSaid(sender, message, *conversation,
                                           *directory_, *ledger_));
   return absl::OkStatus();
+}
+
+absl::Status Publisher::CheckRules(const Identity& sender, Draft* draft) {
+  const Conversation* conversation = nullptr;
+  if (draft->conversation_number != 0) {
+    ASSIGN_OR_RETURN(conversation,
+                     ledger_->FindConversation(draft->conversation_number));
+  }
+  return rules_.Check(sender, conversation, &draft->message);
 }
 
 // What no message of a request shows alone: how many a conversation gets, and
@@ -364,8 +390,7 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
   v1::Address holder;
   for (const v1::Recipient& recipient : message->recipients()) {
     if (recipient.role() != v1::RECIPIENT_ROLE_ACTION) continue;
-    holder = recipient.has_redirected_to() ? recipient.redirected_to()
-                                           : recipient.address();
+    holder = DeskOf(recipient);
   }
   Conversation opened =
       OpenConversation(*message, holder, sequence, ledger_->commit_time());
@@ -402,9 +427,7 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
   std::string action_queue;
   for (const v1::Recipient& recipient : message.recipients()) {
     if (recipient.role() == v1::RECIPIENT_ROLE_ACTION) {
-      action_queue =
-          QueueName(recipient.has_redirected_to() ? recipient.redirected_to()
-                                                  : recipient.address());
+      action_queue = QueueName(DeskOf(recipient));
     }
   }
   for (Queue* const queue : draft.queues) {
@@ -463,21 +486,47 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
                           opens && !message.matter_ids().empty(), now,
                           published));
   ledger_->batch()->Put(MessageKey(sequence), std::move(bytes));
-  v1::IdempotencyRecord idempotency;
-  idempotency.set_sequence(sequence);
-  idempotency.set_content_hmac(draft.content_hmac);
-  *idempotency.mutable_publish_time() = message.publish_time();
-  ledger_->batch()->Put(draft.idempotency_key, idempotency.SerializeAsString());
-
-  v1::PublishReceipt* const receipt = published->response.add_receipts();
-  receipt->set_message_id(message.message_id());
-  receipt->set_conversation_id(message.conversation_id());
-  *receipt->mutable_matter_ids() = message.matter_ids();
-  *receipt->mutable_publish_time() = message.publish_time();
-  receipt->set_audit_index(audit_index);
-  *receipt->mutable_marks() = message.marks();
+  if (!draft.idempotency_key.empty()) {
+    v1::IdempotencyRecord idempotency;
+    idempotency.set_sequence(sequence);
+    idempotency.set_content_hmac(draft.content_hmac);
+    *idempotency.mutable_publish_time() = message.publish_time();
+    ledger_->batch()->Put(draft.idempotency_key,
+                          idempotency.SerializeAsString());
+    v1::PublishReceipt* const receipt = published->response.add_receipts();
+    receipt->set_message_id(message.message_id());
+    receipt->set_conversation_id(message.conversation_id());
+    *receipt->mutable_matter_ids() = message.matter_ids();
+    *receipt->mutable_publish_time() = message.publish_time();
+    receipt->set_audit_index(audit_index);
+    *receipt->mutable_marks() = message.marks();
+  }
+  ASSIGN_OR_RETURN(std::vector<v1::Message> alerts,
+                   rules_.Accept(sender, message, conversation));
+  const std::string cause = message.message_id();
   published->messages.emplace_back(
       sequence, std::make_shared<const v1::Message>(std::move(message)));
+  return ApplyAlerts(cause, std::move(alerts), now, published);
+}
+
+// No room is asked for: a school that does not empty its queue must not keep
+// a child's report from the council. The key tells the school nothing.
+absl::Status Publisher::ApplyAlerts(const std::string& cause,
+                                    std::vector<v1::Message> alerts,
+                                    Instant now, Published* published) {
+  for (size_t i = 0; i < alerts.size(); ++i) {
+    Draft draft;
+    draft.message = std::move(alerts[i]);
+    const Hash key =
+        HmacSha256(content_key_, absl::StrCat("alert/", cause, "/", i));
+    draft.message.set_idempotency_key(
+        LetterHex(AsBytes(key).substr(0, kHmacBytes)));
+    *draft.message.mutable_idempotency_time() = ToProto(ledger_->commit_time());
+    draft.queues.push_back(
+        queues_->at(QueueName(draft.message.recipients(0).address())).get());
+    const Identity exchange{.agency = ExchangeAgency(), .key_id = ""};
+    RETURN_IF_ERROR(Apply(exchange, std::move(draft), now, published));
+  }
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "baton/v1/broker_service.pb.h"
 #include "services/broker/access.h"
+#include "services/broker/child_rules.h"
 #include "services/broker/directory.h"
 #include "services/broker/ledger.h"
 #include "services/broker/queue.h"
@@ -39,7 +40,7 @@ class Publisher {
   static constexpr absl::Duration kIdempotencyWindow = absl::Hours(24 * 90);
 
   // All must outlive the publisher. `content_key` keys the digests that
-  // compare repeats.
+  // compare repeats, and a key derived from it those that match children.
   Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
             const Access* access, std::string content_key,
             const v1::BrokerLimits& limits);
@@ -61,7 +62,8 @@ class Publisher {
   // One message between checking and applying.
   struct Draft {
     v1::Message message;
-    std::string idempotency_key;  // On disk.
+    std::string idempotency_key;  // On disk. Empty: the exchange's own
+                                  // message, which nobody repeats.
     std::string content_hmac;
     v1::PublishReceipt repeat_receipt;
     bool is_repeat = false;
@@ -74,8 +76,9 @@ class Publisher {
   absl::Status CheckRepeat(const Identity& sender, Draft* draft);
   absl::Status CheckRoute(const Identity& sender, Draft* draft);
   absl::Status CheckConversation(const Identity& sender, Draft* draft);
-  bool AddQueue(const v1::Address& address, Draft* draft);
+  void NameQueues(Draft* draft) const;
   absl::Status AddOwedRecipients(Draft* draft);
+  absl::Status CheckRules(const Identity& sender, Draft* draft);
   absl::Status CheckTogether(const std::vector<Draft>& drafts);
   absl::Status CheckRoom(const std::vector<Draft>& drafts);
 
@@ -87,6 +90,9 @@ class Publisher {
   absl::Status Enqueue(const Draft& draft, const v1::Message& message,
                        uint64_t sequence, size_t size, bool opens_matters,
                        Instant now, Published* published);
+  absl::Status ApplyAlerts(const std::string& cause,
+                           std::vector<v1::Message> alerts, Instant now,
+                           Published* published);
 
   Ledger* const ledger_;
   Queues* const queues_;
@@ -95,6 +101,7 @@ class Publisher {
   const std::string content_key_;
   const int max_recipients_;
   const int max_conversation_messages_;
+  ChildRules rules_;
 };
 
 }  // namespace baton

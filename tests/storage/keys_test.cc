@@ -90,6 +90,7 @@ TEST(KeysTest, KindsDoNotMix) {
                                          QueueEntryKey("q", 1),
                                          DeliveryKey(1, "q"),
                                          DeadLetterKey("q", 1),
+                                         MatchedKey("match"),
                                          LeavesKey(0),
                                          TileKey(0, 0),
                                          OutboxKey(kLast),

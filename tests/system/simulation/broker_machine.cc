@@ -264,7 +264,7 @@ void BrokerMachine::Deliver(const StepResult::Delivery& delivery) {
     received.set_ack_id(
         FormatAckId({handover.leased.sequence, handover.leased.attempt}));
     received.set_delivery_attempt(handover.leased.attempt);
-    ApplyView(delivery.recipient, &message);
+    ApplyView(*directory_, delivery.recipient, &message);
     *received.mutable_message() = std::move(message);
   }
   delivery.sink->Deliver(std::move(messages));
