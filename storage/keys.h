@@ -30,6 +30,9 @@ KeyRange DeadLetters(absl::string_view queue);                           // x
 std::string LeavesKey(uint64_t first_index);                             // a
 KeyRange AllLeaves();                                                    // a
 std::string TileKey(int level, uint64_t index);                          // t
+KeyRange Conversations(uint64_t from_number);                            // c
+std::string DirectoryKey(absl::string_view agency);                      // D
+KeyRange DirectoryKeys();                                                // D
 
 // The sequence at the end of a QueueEntryKey, DeadLetterKey or MessageKey.
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);

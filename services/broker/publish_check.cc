@@ -12,6 +12,7 @@
 #include "google/protobuf/message.h"
 #include "services/common/agency.h"
 #include "services/common/checks.h"
+#include "services/common/environment.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 
@@ -329,7 +330,10 @@ class MessageCheck {
             absl::StrCat("is no well-formed ", part.type(),
                          " (wrong type, cut short, or text that is not "
                          "UTF-8)"));
+      return;
     }
+    CheckNhsNumbers(*content, limits_.environment,
+                    absl::StrCat(path_, ".", field, ".content"), faults_);
   }
 
   void CheckAttachments() {

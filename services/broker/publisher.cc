@@ -126,9 +126,9 @@ void NameMatter(const std::string& conversation_id, std::string* matter_id) {
 
 }  // namespace
 
-Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
-                     const Access* access, std::string content_key,
-                     int max_conversation_messages)
+Publisher::Publisher(Ledger* ledger, Queues* queues,
+                     const DirectoryBook* directory, const Access* access,
+                     std::string content_key, int max_conversation_messages)
     : ledger_(ledger),
       queues_(queues),
       directory_(directory),
@@ -239,7 +239,8 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
     RETURN_IF_ERROR(access_->CheckPublish(
         sender.agency, recipient->address().agency().agency_class(),
         message.kind(), message.purpose()));
-    const Directory::Route route = directory_->Resolve(recipient->address());
+    const Directory::Route route =
+        directory_->Next().Resolve(recipient->address());
     if (route.known) {
       *recipient->mutable_address() = route.address;
     } else {

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "baton/v1/broker_service.pb.h"
 #include "services/broker/access.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/ledger.h"
 #include "services/broker/queue.h"
 #include "services/common/clock.h"
@@ -39,7 +39,7 @@ class Publisher {
 
   // All must outlive the publisher. `content_key` keys the digests that
   // compare repeats.
-  Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
+  Publisher(Ledger* ledger, Queues* queues, const DirectoryBook* directory,
             const Access* access, std::string content_key,
             int max_conversation_messages);
 
@@ -90,7 +90,7 @@ class Publisher {
 
   Ledger* const ledger_;
   Queues* const queues_;
-  const Directory* const directory_;
+  const DirectoryBook* const directory_;
   const Access* const access_;
   const std::string content_key_;
   const int max_conversation_messages_;

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/common/agency.h"
+#include "services/common/environment.h"
 #include "services/common/faults.h"
 #include "services/common/log.h"
 #include "services/common/proto_time.h"
@@ -215,6 +216,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Flag(
   Faults faults;
   std::vector<v1::Mark> marks;
   CheckFlag(now.wall, &checked, &faults, &marks);
+  CheckNhsNumbers(checked, parts_.config->service().environment(), "", &faults);
   RETURN_IF_ERROR(faults.ToStatus());
   const std::string& reference = checked.flag().sender_reference();
   ASSIGN_OR_RETURN(const uint64_t earlier,
@@ -448,6 +450,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::StatusOf(
   ASSIGN_OR_RETURN(const v1::OutboxRecord flag,
                    outbox_->Read(wait.flag_outbox_id()));
   status.set_sender_reference(wait.sender_reference());
+  status.set_environment(parts_.config->service().environment());
   status.set_outbox_state(flag.state());
   status.set_refusal(flag.refusal());
   status.set_held_messages(
