@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,7 @@ using Stub = DirectoryClient::Stub;
 using Options = std::vector<OptionSpec>;
 
 constexpr int kPageSize = 500;
+constexpr size_t kMaxEntries = 100'000;  // Far above the exchange's limit.
 constexpr int kProgressEvery = 100;
 constexpr size_t kCertificatesPerLine = 20;
 
@@ -294,6 +296,30 @@ struct Step {
   int64_t expected_version;  // 0: added.
 };
 
+// What the organisation on `line` becomes, `now` or from nothing; nullopt when
+// it stays as it is.
+std::optional<v1::AgencyConfig> Next(const Organisation& organisation,
+                                     const v1::AgencyConfig* now,
+                                     Faults* faults) {
+  const std::string line = absl::StrCat("line ", organisation.line, ": ");
+  v1::AgencyConfig next = organisation.agency;
+  if (now != nullptr) {
+    if (next.off_exchange() && !now->desks().empty()) {
+      faults->Add(line + "desk",
+                  "it has desks on the exchange: name them, or take it off "
+                  "with \"directory add --off-exchange\"");
+    }
+    next = Merged(*now, organisation.agency);
+    if (next.SerializeAsString() == now->SerializeAsString()) {
+      return std::nullopt;
+    }
+  }
+  // What the file itself is faulty in was said already.
+  if (faults->empty()) CheckAgencyEntry(next, line, faults);
+  CheckReachable(next, line, faults);
+  return next;
+}
+
 std::vector<Step> Plan(const std::vector<Organisation>& organisations,
                        const std::vector<v1::DirectoryEntry>& entries,
                        Faults* faults) {
@@ -304,24 +330,13 @@ std::vector<Step> Plan(const std::vector<Organisation>& organisations,
   std::vector<Step> steps;
   for (const Organisation& organisation : organisations) {
     const auto it = by_name.find(AgencyName(organisation.agency.agency()));
-    if (it == by_name.end()) {
-      steps.push_back({organisation.agency, 0});
-      continue;
+    const v1::DirectoryEntry* const now =
+        it == by_name.end() ? nullptr : it->second;
+    std::optional<v1::AgencyConfig> next =
+        Next(organisation, now == nullptr ? nullptr : &now->agency(), faults);
+    if (next.has_value()) {
+      steps.push_back({*std::move(next), now == nullptr ? 0 : now->version()});
     }
-    const v1::AgencyConfig& now = it->second->agency();
-    const std::string line = absl::StrCat("line ", organisation.line);
-    if (organisation.agency.off_exchange() && !now.desks().empty()) {
-      faults->Add(line,
-                  "has desks on the exchange: name them, or take it off "
-                  "with \"directory add --off-exchange\"");
-      continue;
-    }
-    v1::AgencyConfig merged = Merged(now, organisation.agency);
-    if (merged.SerializeAsString() == now.SerializeAsString()) continue;
-    Faults found;
-    CheckAgencyEntry(merged, line + ": ", &found);
-    faults->AddAll(found.ToStatus());
-    steps.push_back({std::move(merged), it->second->version()});
   }
   return steps;
 }
@@ -388,14 +403,12 @@ absl::StatusOr<ExitCode> RunImport(const Options&, const Arguments& arguments,
   const std::string file = arguments.Get("FILE");
   auto text = ReadFile(file);
   if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  ASSIGN_OR_RETURN(auto client, Connected(session));
+  ASSIGN_OR_RETURN(const auto listed, ListEntries(v1::AGENCY_CLASS_UNSPECIFIED,
+                                                  kMaxEntries, client));
   Faults faults;
   const std::vector<Organisation> organisations =
       ReadOrganisations(*text, &faults);
-  RETURN_IF_ERROR(FileFaults(faults, session));
-  ASSIGN_OR_RETURN(auto client, Connected(session));
-  constexpr size_t kAll = 1'000'000;  // The exchange has a limit of its own.
-  ASSIGN_OR_RETURN(const auto listed,
-                   ListEntries(v1::AGENCY_CLASS_UNSPECIFIED, kAll, client));
   const std::vector<Step> steps = Plan(organisations, listed.first, &faults);
   RETURN_IF_ERROR(FileFaults(faults, session));
   const size_t unchanged = organisations.size() - steps.size();

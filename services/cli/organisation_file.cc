@@ -73,7 +73,6 @@ void TakeRow(const CsvRow& row, v1::AgencyConfig* agency, bool first,
 void CheckOrganisation(const Organisation& organisation, Faults* faults) {
   Faults found;
   CheckAgencyEntry(organisation.agency, "", &found);
-  CheckReachable(organisation.agency, "", &found);
   faults->AddAll(found
                      .Mapped([&](absl::string_view field) {
                        return absl::StrCat(LineName(organisation.line), ": ",

@@ -14,7 +14,8 @@
 //
 // A row is one desk; further rows of the same class and code are further
 // desks, and need not repeat name and phone. A row without a desk is an
-// organisation off the exchange. Pure functions.
+// organisation off the exchange. Whether an organisation can be reached is for
+// whoever knows what the directory has of it already. Pure functions.
 namespace baton::cli {
 
 struct Organisation {

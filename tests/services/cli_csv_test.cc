@@ -122,7 +122,7 @@ TEST_F(OrganisationFileTest, EveryFaultNamesItsLine) {
       "school,123457,One Name,,office\n"             // 4
       "school,123457,Another Name,,office\n"         // 5
       "council,W06000015,Cardiff,029,intake\n"       // 6
-      "council,E06000018,City,,intake\n"             // 7
+      "council,E06000018,City,0115,In Tray\n"        // 7
       "school,123458,School,,\n"                     // 8
       "school,123458,,,office\n"                     // 9
       "council,E07000001,District,01223,intake\n");  // 10
@@ -133,7 +133,7 @@ TEST_F(OrganisationFileTest, EveryFaultNamesItsLine) {
                     HasSubstr("line 5: name is another"),
                     HasSubstr("line 5: this desk stands above already"),
                     HasSubstr("line 6: off_exchange: authorities S12"),
-                    HasSubstr("line 7: phone: is required for a council"),
+                    HasSubstr("line 7: desks[0].name: must be"),
                     HasSubstr("line 9: an organisation has desks, or one row"),
                     HasSubstr("line 10: agency: an E07 district")));
 }

@@ -195,7 +195,8 @@ TEST_F(CliDirectoryTest, AFileWithFaultsChangesNothingAndNamesEachLine) {
       "school,123456,Academy,,office\n"
       "school,bad code,Academy,,office\n"
       "council,E06000018,City,,\n"
-      "shool,123457,Academy,,office\n");
+      "shool,123457,Academy,,office\n"
+      "council,E06000019,Council,,intake\n");
   EXPECT_EQ(Run({"directory", "import", file}), ExitCode::kUsage);
   EXPECT_THAT(
       err_, AllOf(HasSubstr("nothing was changed"), HasSubstr("line 3: agency"),
@@ -206,7 +207,7 @@ TEST_F(CliDirectoryTest, AFileWithFaultsChangesNothingAndNamesEachLine) {
                  Table("school,123456,Academy,,office\n"
                        "council,E06000018,City,0115,\n")}),
             ExitCode::kUsage);
-  EXPECT_THAT(err_, HasSubstr("line 3: has desks on the exchange"));
+  EXPECT_THAT(err_, HasSubstr("line 3: desk: it has desks"));
   EXPECT_THAT(service_.puts, IsEmpty());
 }
 

@@ -77,6 +77,9 @@ constexpr char kAccess[] = R"(
   }
 )";
 
+// What OpenSSL says of a certificate of an authority that is not trusted.
+constexpr char kForeignAuthority[] = "certificate verify failed";
+
 constexpr char kHospital[] = "emergency-RX1RA";
 constexpr char kCouncil[] = "council-E06000018";
 constexpr char kCounty[] = "council-E10000024";
@@ -208,6 +211,7 @@ class DirectoryServiceTest : public testing::Test {
     message->set_idempotency_key(absl::StrCat("flag-", ++requests_));
     *message->mutable_idempotency_time() = ToProto(clock_.Now().wall);
     message->set_purpose(v1::PURPOSE_SAFEGUARDING);
+    message->set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
     message->set_environment(v1::ENVIRONMENT_TRAINING);
     message->set_format_version(1);
     v1::WaitingFlag flag;
@@ -473,7 +477,10 @@ TEST_F(DirectoryServiceTest, LiveAndTrainingDoNotSpeakToEachOther) {
   };
   Start();
   EXPECT_TRUE(call(*training_).ok());
-  EXPECT_EQ(call(*live_).code(), absl::StatusCode::kUnavailable);
+  const absl::Status refused = call(*live_);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr(kForeignAuthority));  // The cli explains it.
   broker_.reset();
   std::filesystem::remove_all(dir_ / "broker");
   StartWith(Config(live_->path(), "baton.example", "LIVE"));
