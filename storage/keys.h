@@ -18,10 +18,10 @@ namespace baton {
 inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
 
 // --- broker
-std::string MessageKey(uint64_t sequence);                      // m
-std::string IdempotencyKey(absl::string_view sender_key_hash);  // i
-std::string ConversationKey(uint64_t number);                   // c
-std::string QueueKey(absl::string_view queue);                  // r
+std::string MessageKey(uint64_t sequence);                               // m
+std::string IdempotencyKey(absl::string_view sender_key_hash);           // i
+std::string ConversationKey(uint64_t number);                            // c
+std::string QueueKey(absl::string_view queue);                           // r
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
 KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
@@ -38,18 +38,18 @@ KeyRange DirectoryKeys();                                                // D
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);
 
 // --- agency services
-std::string OutboxKey(uint64_t outbox_id);                    // o
-KeyRange OutboxEntries(uint64_t from_outbox_id);              // o
-std::string OutboxThreadKey(absl::string_view thread_hash);   // T
-std::string RequestKey(absl::string_view request_hash);       // R
-std::string WaitKey(absl::string_view reference_hash);        // w
-KeyRange Waits();                                             // w
-std::string InboxKey(uint64_t number);                        // n
-KeyRange InboxEntries(uint64_t from_number);                  // n
-std::string InboxSeenKey(absl::string_view message_id);       // s
-std::string IntakeKey(absl::string_view matter_id);           // k
-KeyRange IntakeMatters();                                     // k
-std::string ConsumerKey(absl::string_view consumer);          // u
+std::string OutboxKey(uint64_t outbox_id);                   // o
+KeyRange OutboxEntries(uint64_t from_outbox_id);             // o
+std::string OutboxThreadKey(absl::string_view thread_hash);  // T
+std::string RequestKey(absl::string_view request_hash);      // R
+std::string WaitKey(absl::string_view reference_hash);       // w
+KeyRange Waits();                                            // w
+std::string InboxKey(uint64_t number);                       // n
+KeyRange InboxEntries(uint64_t from_number);                 // n
+std::string InboxSeenKey(absl::string_view message_id);      // s
+std::string IntakeKey(absl::string_view matter_id);          // k
+KeyRange IntakeMatters();                                    // k
+std::string ConsumerKey(absl::string_view consumer);         // u
 
 }  // namespace baton
 

@@ -271,6 +271,30 @@ TEST_F(DirectoryChangesTest, AStartWithoutTheDeskForUnknownRecipientsFails) {
               HasSubstr("police/E23000019/replies was removed online"));
 }
 
+TEST_F(DirectoryChangesTest, AFullDirectoryTakesNoMore) {
+  Faults faults;
+  DirectoryBook book(Directory::Create(exchange_.config, &faults).value());
+  for (int code = 200000; book.Next().size() < Directory::kMaxAgencies;
+       ++code) {
+    v1::DirectoryEntry entry;
+    entry.mutable_agency()->mutable_agency()->set_agency_class(
+        v1::AGENCY_CLASS_SCHOOL);
+    entry.mutable_agency()->mutable_agency()->set_code(std::to_string(code));
+    book.Change()->Put(entry);
+  }
+  SystemRandom random;
+  auto ledger = Ledger::Open(&exchange_.store(), &exchange_.vault(), &random);
+  ASSERT_TRUE(ledger.ok()) << ledger.status();
+  const Queues queues;
+  ChangeAgencyCommand command;
+  command.agency = School();
+  EXPECT_EQ(DirectoryChanges(ledger->get(), &queues, &book)
+                .Change(command)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(DirectoryChangesTest, LimitsOfADeskAreChangedAtOnce) {
   ASSERT_TRUE(Put(School()).ok());
   SendTo(kOffice);
