@@ -49,6 +49,16 @@ std::string IdempotencyKey(absl::string_view sender_key_hash) {
 
 std::string ConversationKey(uint64_t number) { return Numbered("c", number); }
 
+KeyRange Conversations(uint64_t from_number) {
+  return {ConversationKey(from_number), Everything("c").end};
+}
+
+std::string DirectoryKey(absl::string_view agency) {
+  return Named("D", agency);
+}
+
+KeyRange DirectoryKeys() { return Everything("D"); }
+
 std::string QueueKey(absl::string_view queue) { return Named("r", queue); }
 
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence) {

@@ -18,10 +18,10 @@ namespace baton {
 inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
 
 // --- broker
-std::string MessageKey(uint64_t sequence);                      // m
-std::string IdempotencyKey(absl::string_view sender_key_hash);  // i
-std::string ConversationKey(uint64_t number);                   // c
-std::string QueueKey(absl::string_view queue);                  // r
+std::string MessageKey(uint64_t sequence);                               // m
+std::string IdempotencyKey(absl::string_view sender_key_hash);           // i
+std::string ConversationKey(uint64_t number);                            // c
+std::string QueueKey(absl::string_view queue);                           // r
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
 KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
@@ -31,6 +31,9 @@ std::string MatchedKey(absl::string_view digest);                        // l
 std::string LeavesKey(uint64_t first_index);                             // a
 KeyRange AllLeaves();                                                    // a
 std::string TileKey(int level, uint64_t index);                          // t
+KeyRange Conversations(uint64_t from_number);                            // c
+std::string DirectoryKey(absl::string_view agency);                      // D
+KeyRange DirectoryKeys();                                                // D
 
 // The sequence at the end of a QueueEntryKey, DeadLetterKey or MessageKey.
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);

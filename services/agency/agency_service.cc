@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/agency/grpc_exchange_link.h"
 #include "services/common/agency.h"
+#include "services/common/environment.h"
 #include "services/common/log.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_server.h"
@@ -134,7 +135,8 @@ absl::Status AgencyService::Serve(AgencyDesk* desk, ExchangeListener* listener,
   });
   Log(Severity::kInfo, absl::StrCat("baton-", p->owner, " serves"),
       {{"port", p->server->port()},
-       {"agency", AgencyName(p->config.agency())}});
+       {"agency", AgencyName(p->config.agency())},
+       {"environment", EnvironmentName(p->config.environment())}});
   return absl::OkStatus();
 }
 

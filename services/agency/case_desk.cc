@@ -44,7 +44,7 @@ absl::StatusOr<v1::CaseStatus> CaseDesk::Follow(const FollowUp& follow,
 absl::StatusOr<v1::CaseStatus> CaseDesk::RaiseContact(
     const v1::RaiseContactRequest& request, Instant now) {
   v1::RaiseContactRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   CheckOpening(checked, &check);
   CheckChildren(checked.mutable_children(), &check);
   check.Form(checked.mutable_incident(), "incident");
@@ -119,7 +119,7 @@ absl::StatusOr<v1::ListInboxResponse> CaseDesk::ListInbox(
 
 absl::StatusOr<v1::OpenInboxMatterResponse> CaseDesk::OpenInboxMatter(
     const v1::OpenInboxMatterRequest& request, Instant now) {
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   check.Actor(request.actor());
   if (!ParseMatterId(request.matter_id()).ok()) {
     check.Fault("matter_id", "is no matter id, such as c-4k7.1");

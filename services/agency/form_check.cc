@@ -8,6 +8,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "services/common/agency.h"
 #include "services/common/checks.h"
+#include "services/common/environment.h"
 #include "services/common/proto_time.h"
 
 namespace baton {
@@ -198,6 +199,9 @@ void FormCheck::EventTime(absl::Time event, absl::string_view field) {
 
 void FormCheck::Form(google::protobuf::Message* form, const std::string& path) {
   Walk(now_, this).Visit(form, path);
+  if (environment_ != v1::ENVIRONMENT_UNSPECIFIED) {
+    CheckNhsNumbers(*form, environment_, path, &faults_);
+  }
 }
 
 void FormCheck::Mark(v1::MarkCode code, absl::string_view field) {

@@ -30,7 +30,9 @@ class FormCheck {
   static constexpr absl::Duration kOldEvent = absl::Hours(24 * 30);
   static constexpr absl::Duration kClockSkew = absl::Minutes(10);
 
-  explicit FormCheck(absl::Time now) : now_(now) {}
+  // `environment`: which NHS numbers may be carried; unspecified: any.
+  explicit FormCheck(absl::Time now, v1::Environment environment = {})
+      : now_(now), environment_(environment) {}
 
   // 1 to 64 printable ASCII characters that do not look like an NHS number.
   void RequestId(const std::string& request_id);
@@ -54,7 +56,8 @@ class FormCheck {
             absl::string_view field);
   void EventTime(absl::Time event, absl::string_view field);
 
-  // Walks a form of any type: identifiers are checked and say so, blanks and
+  // Walks a form of any type: NHS numbers of the other environment are refused;
+  // identifiers are checked and say so, blanks and
   // odd times are marked, texts and lists are bounded; "withheld" is a view's
   // word and refused from a sender. Reviews and expected births may lie ahead.
   void Form(google::protobuf::Message* form, const std::string& path);
@@ -69,6 +72,7 @@ class FormCheck {
 
  private:
   const absl::Time now_;
+  const v1::Environment environment_;
   Faults faults_;
   std::vector<v1::Mark> marks_;
 };

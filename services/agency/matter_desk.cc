@@ -270,7 +270,7 @@ absl::StatusOr<uint64_t> MatterDesk::Say(
 absl::StatusOr<MatterDesk::Acted> MatterDesk::Act(
     v1::ActOnMatterRequest request, const google::protobuf::Message& original,
     Instant now) {
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, environment_);
   CheckAction(now.wall, agency_, &request, &check);
   RETURN_IF_ERROR(check.status());
   ASSIGN_OR_RETURN(const Known known, FindKnown(request.matter_id()));

@@ -57,6 +57,7 @@ class Office final : public AgencyDesk, public ExchangeListener {
   IntakeDesk* intake() { return intake_.get(); }
   MatterDesk* matters() { return matters_.get(); }
   const v1::Agency& agency() const { return options_.outbox.sender; }
+  v1::Environment environment() const { return options_.cases.environment; }
   AgencyLoop* loop() { return parts_.loop; }
 
   // When the exchange was last heard; nullopt: never since start.

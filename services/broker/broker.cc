@@ -8,7 +8,8 @@
 #include "services/broker/access.h"
 #include "services/broker/audit_service.h"
 #include "services/broker/broker_service.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
+#include "services/broker/directory_service.h"
 #include "services/broker/doorway.h"
 #include "services/broker/exchange.h"
 #include "services/broker/scrub.h"
@@ -17,6 +18,7 @@
 #include "services/broker/tracking_service.h"
 #include "services/broker/view.h"
 #include "services/broker/watch_hub.h"
+#include "services/common/environment.h"
 #include "services/common/executor.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -88,7 +90,7 @@ PublishLimits LimitsOf(const v1::BrokerConfig& config) {
 struct Broker::Parts {
   // --- What is known.
   v1::BrokerConfig config;
-  std::unique_ptr<Directory> directory;
+  std::unique_ptr<DirectoryBook> directory;
   std::unique_ptr<Access> access;
   std::unique_ptr<CheckpointSigner> signer;
   std::unique_ptr<CertificateIdentity> identities;
@@ -108,6 +110,7 @@ struct Broker::Parts {
   std::unique_ptr<BrokerServiceImpl> broker_service;
   std::unique_ptr<TrackingServiceImpl> tracking_service;
   std::unique_ptr<AuditServiceImpl> audit_service;
+  std::unique_ptr<DirectoryServiceImpl> directory_service;
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<Ticker> heartbeat;
   // --- Threads.
@@ -182,7 +185,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
 
   Faults faults;
   ASSIGN_OR_RETURN(Directory directory, Directory::Create(config, &faults));
-  parts->directory = std::make_unique<Directory>(std::move(directory));
+  parts->directory = std::make_unique<DirectoryBook>(std::move(directory));
   v1::AccessPolicy policy;
   TextConfig access_text;
   RETURN_IF_ERROR(access_text.Read(config.access_file(), &policy));
@@ -242,6 +245,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
       LimitsOf(config));
   parts->tracking_service = std::make_unique<TrackingServiceImpl>(
       TrackingServiceImpl::Parts{.doorway = p->doorway.get(),
+                                 .directory = p->directory.get(),
                                  .sequencer = p->sequencer.get(),
                                  .streams = p->streams.get(),
                                  .watchers = &p->watchers,
@@ -253,6 +257,14 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                               .access = p->access.get(),
                               .store = p->store.get(),
                               .signer = p->signer.get()});
+  parts->directory_service = std::make_unique<DirectoryServiceImpl>(
+      DirectoryServiceImpl::Parts{.doorway = p->doorway.get(),
+                                  .directory = p->directory.get(),
+                                  .sequencer = p->sequencer.get(),
+                                  .streams = p->streams.get(),
+                                  .readers = p->readers.get(),
+                                  .store = p->store.get(),
+                                  .environment = config.environment()});
 
   parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
   parts->commit_thread = std::thread([p] {
@@ -267,7 +279,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
       p->server, RpcServer::Start(
                      config.listen_address(), config.tls(), config.port_file(),
                      {p->broker_service.get(), p->tracking_service.get(),
-                      p->audit_service.get()},
+                      p->audit_service.get(), p->directory_service.get()},
                      [p](const grpc::ServerContextBase& context,
                          const absl::Status& refusal, absl::string_view call,
                          std::function<void()> finish) {
@@ -281,7 +293,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                           [p] { p->streams->Heartbeat(); });
   Log(Severity::kInfo, "baton-broker serves",
       {{"port", p->server->port()},
-       {"queues", static_cast<int64_t>(p->directory->Queues().size())}});
+       {"environment", EnvironmentName(config.environment())},
+       {"queues", static_cast<int64_t>(p->directory->Now()->Queues().size())}});
   return broker;
 }
 

@@ -50,6 +50,8 @@ absl::StatusOr<v1::BrokerConfig> ReadBrokerConfig(const std::string& file) {
   RequireText(config.access_file(), "access_file", &faults);
   CheckTls(config.tls(), "tls", &faults);
   CheckEnvironment(config.environment(), "environment", &faults);
+  CheckTrust(config.trust_domain(), config.environment(), config.tls(), "",
+             &faults);
   CheckLimits(config.limits(), &faults);
   (void)Directory::Create(config, &faults);
   Faults placed = faults.Mapped(

@@ -172,7 +172,7 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
   if (wait < absl::ZeroDuration() || wait > kMaxPullWait) {
     faults.Add("wait", "must be 0 to 60 s");
   }
-  if (parts_.directory->FindQueue(request->queue()) == nullptr) {
+  if (parts_.directory->Now()->FindQueue(request->queue()) == nullptr) {
     faults.Add("queue", "is not in the directory");
   }
   if (refusal.ok()) refusal = faults.ToStatus();

@@ -150,7 +150,7 @@ void Restrict(const ChildPart& child, v1::MatterRecord* matter) {
 
 }  // namespace
 
-ChildRules::ChildRules(Ledger* ledger, const Directory* directory,
+ChildRules::ChildRules(Ledger* ledger, const DirectoryBook* directory,
                        std::string match_key)
     : ledger_(ledger),
       directory_(directory),
@@ -166,7 +166,7 @@ absl::Status ChildRules::Check(const Identity& sender,
   const std::vector<ChildPart> children = ReadChildParts(*message);
   for (const ChildPart& child : children) {
     MarkIdentifiers(child, message);
-    if (!child.restricted && IsSchoolUnknown(*directory_, *message, child)) {
+    if (!child.restricted && IsSchoolUnknown(directory_->Next(), *message, child)) {
       AddMark(v1::MARK_CODE_UNKNOWN_RECIPIENT, child.part,
               "child.bodies.school", message);
     }
@@ -175,7 +175,7 @@ absl::Status ChildRules::Check(const Identity& sender,
 
   v1::Message routed;
   for (v1::Recipient& recipient : *message->mutable_recipients()) {
-    if (RouteAllegation(*directory_, conversation, &recipient)) {
+    if (RouteAllegation(directory_->Next(), conversation, &recipient)) {
       *routed.add_recipients() = recipient;
     }
   }
@@ -251,7 +251,7 @@ void ChildRules::Alert(const v1::Message& cause, const ChildPart& child,
   v1::MatterRecord* const record =
       now->conversation->record.mutable_matters(matter);
   if (record->staff_allegation()) return;
-  std::optional<v1::Message> alert = AlertOf(*directory_, cause, child);
+  std::optional<v1::Message> alert = AlertOf(directory_->Next(), cause, child);
   if (!alert.has_value()) return;
   if (!IsHeldBack(*record)) {
     now->alerts.push_back(*std::move(alert));

@@ -11,7 +11,7 @@
 #include "baton/v1/record.pb.h"
 #include "services/broker/child_part.h"
 #include "services/broker/conversation.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/ledger.h"
 #include "services/common/identity.h"
 
@@ -41,7 +41,7 @@ class ChildRules {
   static constexpr int kMaxHeldAlerts = 16;
 
   // Both must outlive the rules. `match_key` keys the match keys.
-  ChildRules(Ledger* ledger, const Directory* directory, std::string match_key);
+  ChildRules(Ledger* ledger, const DirectoryBook* directory, std::string match_key);
 
   // Before anything is changed; recipients are resolved, and `conversation` is
   // null when `message` opens one. Refuses an anonymous professional
@@ -112,7 +112,7 @@ class ChildRules {
   int LinksLeftOfCommit();
 
   Ledger* const ledger_;
-  const Directory* const directory_;
+  const DirectoryBook* const directory_;
   const std::string match_key_;
   uint64_t counted_commit_ = 0;
   int links_of_commit_ = 0;  // Made in `counted_commit_`.

@@ -12,7 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "baton/v1/broker_service.pb.h"
+#include "baton/v1/config.pb.h"
 #include "baton/v1/conversation.pb.h"
+#include "baton/v1/directory_service.pb.h"
 #include "baton/v1/message.pb.h"
 #include "services/broker/queue.h"
 #include "services/common/identity.h"
@@ -96,6 +98,25 @@ struct FirstReadCommand {
   Done<v1::Matter> done;
 };
 
+struct AgencyChange {
+  v1::DirectoryEntry entry;  // As it is now; gone after a removal.
+  bool changed = false;      // False: it was so already.
+};
+
+// An operator changes the directory: puts `agency`, or removes the one that
+// `agency` names.
+struct ChangeAgencyCommand {
+  Identity caller;
+  std::string request_id;
+  v1::AgencyConfig agency;
+  bool remove = false;
+  int64_t expected_version = 0;  // 0: whatever it is.
+  // No undecided matter was held by a desk that goes, as of this commit; unset
+  // when no desk was to go.
+  std::optional<uint64_t> custody_commit;
+  Done<AgencyChange> done;
+};
+
 // A refusal decided before the commit thread: only its leaf is left to write.
 struct DeniedCommand {
   std::optional<Identity> caller;  // Empty: not even authenticated.
@@ -103,9 +124,9 @@ struct DeniedCommand {
   std::function<void()> done;
 };
 
-using Command =
-    std::variant<PublishCommand, SettleCommand, SubscribeCommand, GrantCommand,
-                 UnsubscribeCommand, FirstReadCommand, DeniedCommand>;
+using Command = std::variant<PublishCommand, SettleCommand, SubscribeCommand,
+                             GrantCommand, UnsubscribeCommand, FirstReadCommand,
+                             ChangeAgencyCommand, DeniedCommand>;
 
 }  // namespace baton
 

@@ -168,7 +168,7 @@ class ContentCheck {
     Required(correction.reason(), kMaxReasonBytes, "reason");
     if (!IsToken(correction.type(), kMaxTypeBytes)) {
       Fault("type", "must be the full name of a protobuf message");
-    } else if (FormOf(correction.type(), correction.content()) ==
+    } else if (ParsePart(correction.type(), correction.content()).form ==
                PartForm::kBroken) {
       Fault("content",
             "is not well formed: it must be the whole part of the type named");

@@ -114,9 +114,7 @@ absl::Status DeliveryStream::Open() {
   Faults faults;
   CheckFirst(request_, &faults);
   CheckEvery(request_, &faults);
-  if (parts_.directory->FindQueue(request_.queue()) == nullptr) {
-    faults.Add("queue", "is not in the directory");
-  }
+  faults.AddAll(CheckInDirectory());
   if (!request_.acknowledge_ids().empty()) {
     faults.Add("acknowledge_ids", "come after the first request");
   }
@@ -130,6 +128,8 @@ absl::Status DeliveryStream::Open() {
                                              ToProto(clock->Now().wall);
                                          pump->Send(std::move(heartbeat));
                                        }));
+  // Again: a desk that went in between has ended the streams registered then.
+  RETURN_IF_ERROR(CheckInDirectory());
   queue_ = request_.queue();
   SubscribeCommand command{.caller = *caller_,
                            .queue = queue_,
@@ -145,6 +145,14 @@ absl::Status DeliveryStream::Open() {
                               ? FromProto(request_.ack_deadline())
                               : PullLimits::kDefaultAckDeadline;
   return parts_.sequencer->Submit(std::move(command));
+}
+
+absl::Status DeliveryStream::CheckInDirectory() const {
+  Faults faults;
+  if (parts_.directory->Now()->FindQueue(request_.queue()) == nullptr) {
+    faults.Add("queue", "is not in the directory");
+  }
+  return faults.ToStatus();
 }
 
 absl::Status DeliveryStream::Continue() {

@@ -10,7 +10,7 @@
 #include "baton/v1/broker_service.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "services/broker/access.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/doorway.h"
 #include "services/broker/sequencer.h"
 #include "services/common/clock.h"
@@ -36,7 +36,7 @@ struct PullLimits {
 struct DeliveryStreamParts {
   const Doorway* doorway;
   const Access* access;
-  const Directory* directory;
+  const DirectoryBook* directory;
   Sequencer* sequencer;
   StreamRegistry* streams;
   const Clock* clock;
@@ -66,6 +66,7 @@ class DeliveryStream final
   class Outlet;
 
   absl::Status Open();
+  absl::Status CheckInDirectory() const;
   absl::Status Continue();
   absl::Status Acknowledge();
   void Fail(const absl::Status& refusal);

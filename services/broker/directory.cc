@@ -1,7 +1,10 @@
 #include "services/broker/directory.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "services/common/agency.h"
+#include "services/common/agency_check.h"
 #include "services/common/proto_time.h"
 
 namespace baton {
@@ -9,8 +12,7 @@ namespace {
 
 constexpr int kMaxDeliveryAttempts = 1000;
 
-QueuePolicy PolicyOf(const v1::DeskConfig& desk,
-                     const v1::BrokerLimits& limits) {
+QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
   QueuePolicy policy;
   if (desk.max_delivery_attempts() > 0) {
     policy.max_delivery_attempts = desk.max_delivery_attempts();
@@ -23,15 +25,13 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk,
   if (desk.has_max_retry_delay()) {
     policy.max_retry_delay = FromProto(desk.max_retry_delay());
   }
-  if (limits.queue_window() > 0) policy.window = limits.queue_window();
+  if (queue_window > 0) policy.window = queue_window;
   return policy;
 }
 
-void CheckDesk(const v1::DeskConfig& desk, const QueuePolicy& policy,
-               const std::string& path, Faults* faults) {
-  if (!IsDeskName(desk.name())) {
-    faults->Add(path + ".name", "must be 1 to 32 of a-z, 0-9 and '-'");
-  }
+void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
+                 Faults* faults) {
+  const QueuePolicy policy = PolicyOf(desk, /*queue_window=*/0);
   if (desk.max_delivery_attempts() < 0 ||
       desk.max_delivery_attempts() > kMaxDeliveryAttempts) {
     faults->Add(path + ".max_delivery_attempts", "must be 1 to 1000");
@@ -49,40 +49,45 @@ void CheckDesk(const v1::DeskConfig& desk, const QueuePolicy& policy,
   }
 }
 
+std::string QueueOf(const std::string& agency_name,
+                    const v1::DeskConfig& desk) {
+  return absl::StrCat(agency_name, "/", desk.name());
+}
+
 }  // namespace
+
+void Directory::Check(const v1::AgencyConfig& agency, const std::string& path,
+                      Faults* faults) {
+  CheckAgencyEntry(agency, path, faults);
+  for (int i = 0; i < agency.desks_size(); ++i) {
+    CheckPolicy(agency.desks(i), absl::StrCat(path, "desks[", i, "]"), faults);
+  }
+}
 
 absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
                                             Faults* faults) {
   Directory directory;
+  directory.queue_window_ = config.limits().queue_window();
+  directory.unknown_recipient_desk_ = config.unknown_recipient_desk();
   if (config.agencies().empty()) {
     faults->Add("agencies", "at least one agency is required");
+  }
+  if (static_cast<size_t>(config.agencies_size()) > kMaxAgencies) {
+    faults->Add("agencies", absl::StrCat("at most ", kMaxAgencies));
   }
   for (int i = 0; i < config.agencies_size(); ++i) {
     const v1::AgencyConfig& agency = config.agencies(i);
     const std::string path = absl::StrCat("agencies[", i, "]");
-    if (ClassName(agency.agency().agency_class()).empty() ||
-        !IsAgencyCode(agency.agency().code())) {
-      faults->Add(path + ".agency",
-                  "needs a class and a code of 1 to 16 of A-Z and 0-9");
+    Check(agency, path + ".", faults);
+    if (directory.Find(agency.agency()) != nullptr) {
+      faults->Add(path, absl::StrCat(AgencyName(agency.agency()),
+                                     " stands here twice"));
     }
-    if (agency.desks().empty()) {
-      faults->Add(path + ".desks", "at least one desk is required");
-    }
-    const std::string name = AgencyName(agency.agency());
-    if (!directory.agencies_.emplace(name, agency).second) {
-      faults->Add(path, absl::StrCat(name, " stands here twice"));
-    }
-    for (int k = 0; k < agency.desks_size(); ++k) {
-      const std::string desk_path = absl::StrCat(path, ".desks[", k, "]");
-      const QueuePolicy policy = PolicyOf(agency.desks(k), config.limits());
-      CheckDesk(agency.desks(k), policy, desk_path, faults);
-      const std::string queue = absl::StrCat(name, "/", agency.desks(k).name());
-      if (!directory.queues_.emplace(queue, policy).second) {
-        faults->Add(desk_path, absl::StrCat(queue, " stands here twice"));
-      }
-    }
+    v1::DirectoryEntry entry;
+    *entry.mutable_agency() = agency;
+    entry.set_version(1);
+    directory.Put(std::move(entry));
   }
-  directory.unknown_recipient_desk_ = config.unknown_recipient_desk();
   if (directory.FindQueue(QueueName(config.unknown_recipient_desk())) ==
       nullptr) {
     faults->Add("unknown_recipient_desk",
@@ -94,7 +99,7 @@ absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
 Directory::Route Directory::Resolve(const v1::Address& address) const {
   const v1::AgencyConfig* const agency = FindAgency(address.agency());
   v1::Address resolved = address;
-  if (agency != nullptr && address.desk().empty()) {
+  if (agency != nullptr && address.desk().empty() && !agency->desks().empty()) {
     resolved.set_desk(agency->desks(0).name());
   }
   if (FindQueue(QueueName(resolved)) != nullptr) return {resolved, true};
@@ -112,9 +117,80 @@ std::vector<std::string> Directory::Queues() const {
   return names;
 }
 
-const v1::AgencyConfig* Directory::FindAgency(const v1::Agency& agency) const {
+const v1::DirectoryEntry* Directory::Find(const v1::Agency& agency) const {
   const auto it = agencies_.find(AgencyName(agency));
-  return it == agencies_.end() ? nullptr : &it->second;
+  return it == agencies_.end() ? nullptr : it->second.get();
+}
+
+const v1::AgencyConfig* Directory::FindAgency(const v1::Agency& agency) const {
+  const v1::DirectoryEntry* const entry = Find(agency);
+  return entry == nullptr ? nullptr : &entry->agency();
+}
+
+std::vector<const v1::DirectoryEntry*> Directory::List(
+    v1::AgencyClass agency_class, absl::string_view after, size_t limit) const {
+  std::vector<const v1::DirectoryEntry*> entries;
+  for (auto it = agencies_.upper_bound(std::string(after));
+       it != agencies_.end() && entries.size() < limit; ++it) {
+    if (agency_class == v1::AGENCY_CLASS_UNSPECIFIED ||
+        it->second->agency().agency().agency_class() == agency_class) {
+      entries.push_back(it->second.get());
+    }
+  }
+  return entries;
+}
+
+bool Directory::WasRemoved(const v1::Agency& agency) const {
+  return removed_.count(AgencyName(agency)) > 0;
+}
+
+std::vector<std::string> Directory::QueuesOf(const v1::Agency& agency) const {
+  std::vector<std::string> queues;
+  const v1::AgencyConfig* const found = FindAgency(agency);
+  if (found == nullptr) return queues;
+  for (const v1::DeskConfig& desk : found->desks()) {
+    queues.push_back(QueueOf(AgencyName(agency), desk));
+  }
+  return queues;
+}
+
+std::vector<std::string> Directory::QueuesLost(
+    const v1::AgencyConfig& next) const {
+  std::set<std::string> kept;
+  for (const v1::DeskConfig& desk : next.desks()) {
+    kept.insert(QueueOf(AgencyName(next.agency()), desk));
+  }
+  std::vector<std::string> lost;
+  for (std::string& queue : QueuesOf(next.agency())) {
+    if (kept.count(queue) == 0) lost.push_back(std::move(queue));
+  }
+  return lost;
+}
+
+void Directory::Put(v1::DirectoryEntry entry) {
+  const std::string name = AgencyName(entry.agency().agency());
+  DropQueues(name);
+  removed_.erase(name);
+  for (const v1::DeskConfig& desk : entry.agency().desks()) {
+    queues_[QueueOf(name, desk)] = PolicyOf(desk, queue_window_);
+  }
+  agencies_[name] =
+      std::make_shared<const v1::DirectoryEntry>(std::move(entry));
+}
+
+void Directory::Remove(const v1::Agency& agency) {
+  const std::string name = AgencyName(agency);
+  DropQueues(name);
+  agencies_.erase(name);
+  removed_.insert(name);
+}
+
+void Directory::DropQueues(const std::string& name) {
+  const auto it = agencies_.find(name);
+  if (it == agencies_.end()) return;
+  for (const v1::DeskConfig& desk : it->second->agency().desks()) {
+    queues_.erase(QueueOf(name, desk));
+  }
 }
 
 }  // namespace baton

@@ -60,21 +60,32 @@ Exchange::Exchange(std::unique_ptr<Ledger> ledger)
     : ledger_(std::move(ledger)) {}
 
 absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
-    Store* store, Vault* vault, RandomSource* random,
-    const Directory* directory, const Access* access, std::string content_key,
+    Store* store, Vault* vault, RandomSource* random, DirectoryBook* directory,
+    const Access* access, std::string content_key,
     const v1::BrokerLimits& limits) {
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger,
                    Ledger::Open(store, vault, random));
   std::unique_ptr<Exchange> exchange(new Exchange(std::move(ledger)));
-  RETURN_IF_ERROR(exchange->OpenQueues(*directory));
+  exchange->directory_ = directory;
+  exchange->directory_changes_ = std::make_unique<DirectoryChanges>(
+      exchange->ledger_.get(), &exchange->queues_, directory);
+  RETURN_IF_ERROR(exchange->directory_changes_->Load());
+  RETURN_IF_ERROR(
+      exchange->OpenQueues(directory->Next(), directory->Next().Queues()));
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
   return exchange;
 }
 
-absl::Status Exchange::OpenQueues(const Directory& directory) {
-  for (const std::string& name : directory.Queues()) {
+absl::Status Exchange::OpenQueues(const Directory& directory,
+                                  const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const QueuePolicy& policy = *directory.FindQueue(name);
+    if (const auto it = queues_.find(name); it != queues_.end()) {
+      it->second->set_policy(policy);
+      continue;
+    }
     ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                      ledger_->Get(QueueKey(name)));
     v1::QueueRecord record;
@@ -82,8 +93,7 @@ absl::Status Exchange::OpenQueues(const Directory& directory) {
       return absl::DataLossError(
           absl::StrCat("the record of queue ", name, " is damaged"));
     }
-    auto queue = std::make_unique<Queue>(name, *directory.FindQueue(name),
-                                         std::move(record));
+    auto queue = std::make_unique<Queue>(name, policy, std::move(record));
     if (queue->WantsMore().has_value()) hungry_.insert(queue.get());
     queues_.emplace(name, std::move(queue));
   }
@@ -109,6 +119,10 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
   RETURN_IF_ERROR(TickDue(now));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
+  directory_->Publish();
+  for (const v1::Conversation& conversation : result.changed) {
+    directory_changes_->SawCustody(conversation);
+  }
   result.more_work = !hungry_.empty();
   if (!ticks_.empty()) result.next_tick = ticks_.begin()->first;
   return result;
@@ -375,6 +389,26 @@ absl::Status Exchange::Decide(FirstReadCommand command, Instant,
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });
+  return absl::OkStatus();
+}
+
+// A desk that goes leaves its empty queue in memory: subscriptions that end a
+// moment later still point to it.
+absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
+                              StepResult* result) {
+  absl::StatusOr<AgencyChange> change = directory_changes_->Change(command);
+  if (!change.ok()) {
+    if (!IsRefusal(change.status())) return change.status();
+    AppendDenied(
+        command.caller,
+        CodeOf(change.status(), command.remove ? "RemoveAgency" : "PutAgency"));
+  } else if (!command.remove) {
+    RETURN_IF_ERROR(
+        OpenQueues(directory_->Next(),
+                   directory_->Next().QueuesOf(command.agency.agency())));
+  }
+  result->replies.push_back([done = std::move(command.done),
+                             change = std::move(change)] { done(change); });
   return absl::OkStatus();
 }
 

@@ -16,6 +16,8 @@
 #include "absl/status/statusor.h"
 #include "baton/v1/config.pb.h"
 #include "services/broker/command.h"
+#include "services/broker/directory_book.h"
+#include "services/broker/directory_changes.h"
 #include "services/broker/ledger.h"
 #include "services/broker/publisher.h"
 #include "services/common/clock.h"
@@ -54,9 +56,10 @@ class Exchange {
   static constexpr size_t kMaxRecentBytes = 16 << 20;
 
   // All must outlive the exchange. `content_key` keys idempotency digests.
+  // Online changes of the directory are laid over what `directory` holds.
   static absl::StatusOr<std::unique_ptr<Exchange>> Open(
       Store* store, Vault* vault, RandomSource* random,
-      const Directory* directory, const Access* access, std::string content_key,
+      DirectoryBook* directory, const Access* access, std::string content_key,
       const v1::BrokerLimits& limits);
 
   // Decides `commands` in order, ends leases and delays that are due, hands
@@ -83,7 +86,9 @@ class Exchange {
 
   Exchange(std::unique_ptr<Ledger> ledger);
 
-  absl::Status OpenQueues(const Directory& directory);
+  // Opens queues that were not there, and gives the others their policy.
+  absl::Status OpenQueues(const Directory& directory,
+                          const std::vector<std::string>& names);
   absl::Status Refill(Instant now);
 
   absl::Status Decide(PublishCommand command, Instant now, StepResult* result);
@@ -94,6 +99,8 @@ class Exchange {
   absl::Status Decide(UnsubscribeCommand command, Instant now,
                       StepResult* result);
   absl::Status Decide(FirstReadCommand command, Instant now,
+                      StepResult* result);
+  absl::Status Decide(ChangeAgencyCommand command, Instant now,
                       StepResult* result);
   absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
 
@@ -128,6 +135,8 @@ class Exchange {
   std::unique_ptr<Ledger> ledger_;
   Queues queues_;
   std::unique_ptr<Publisher> publisher_;
+  DirectoryBook* directory_ = nullptr;
+  std::unique_ptr<DirectoryChanges> directory_changes_;
 
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
   QueueSet touched_;                                           // In this step.

@@ -83,6 +83,14 @@ Conversation* Ledger::AddConversation(uint64_t number,
       .first->second.get();
 }
 
+std::vector<const Conversation*> Ledger::Changed() const {
+  std::vector<const Conversation*> conversations;
+  for (const uint64_t number : changed_) {
+    conversations.push_back(conversations_.at(number).get());
+  }
+  return conversations;
+}
+
 absl::Status Ledger::PutChangedConversations(
     std::vector<v1::Conversation>* published) {
   for (const uint64_t number : changed_) {

@@ -78,6 +78,9 @@ class Ledger {
   // To be called for every conversation that was changed.
   void MarkChanged(uint64_t number) { changed_.insert(number); }
 
+  // What was changed since Begin.
+  std::vector<const Conversation*> Changed() const;
+
   // Commits what was gathered since Begin, if anything. Returns the
   // conversations it changed.
   absl::StatusOr<std::vector<v1::Conversation>> Commit();

@@ -1,6 +1,6 @@
 #include "services/broker/part_form.h"
 
-#include <memory>
+#include <utility>
 
 #include "baton/v1/alert.pb.h"
 #include "baton/v1/contact.pb.h"
@@ -10,10 +10,10 @@
 #include "baton/v1/police.pb.h"
 #include "baton/v1/waiting.pb.h"
 #include "google/protobuf/descriptor.h"
-#include "google/protobuf/message.h"
 
 namespace baton {
-PartForm FormOf(const std::string& type, const std::string& content) {
+
+PartContent ParsePart(const std::string& type, const std::string& content) {
   // A program links only the files of types that it uses; these travel through
   // the exchange unused, so one of each file is named.
   [[maybe_unused]] static const google::protobuf::Descriptor* const linked[] = {
@@ -27,13 +27,13 @@ PartForm FormOf(const std::string& type, const std::string& content) {
   const auto* const known =
       google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
           type);
-  if (known == nullptr) return PartForm::kUnknownType;
-  const std::unique_ptr<google::protobuf::Message> parsed(
+  if (known == nullptr) return {PartForm::kUnknownType, nullptr};
+  std::unique_ptr<google::protobuf::Message> parsed(
       google::protobuf::MessageFactory::generated_factory()
           ->GetPrototype(known)
           ->New());
-  return parsed->ParseFromString(content) ? PartForm::kWellFormed
-                                          : PartForm::kBroken;
+  if (!parsed->ParseFromString(content)) return {PartForm::kBroken, nullptr};
+  return {PartForm::kWellFormed, std::move(parsed)};
 }
 
 }  // namespace baton

@@ -13,6 +13,7 @@
 #include "services/broker/part_form.h"
 #include "services/common/agency.h"
 #include "services/common/checks.h"
+#include "services/common/environment.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 
@@ -321,8 +322,11 @@ class MessageCheck {
       return;
     }
     CheckNothingPersonal(field + ".type", part.type());
-    switch (FormOf(part.type(), part.content())) {
+    const PartContent content = ParsePart(part.type(), part.content());
+    switch (content.form) {
       case PartForm::kWellFormed:
+        CheckNhsNumbers(*content.message, limits_.environment,
+                        absl::StrCat(path_, ".", field, ".content"), faults_);
         break;
       case PartForm::kUnknownType:
         Mark(v1::MARK_CODE_UNKNOWN_VALUE, field + ".type");

@@ -87,9 +87,9 @@ void NameMatter(const std::string& conversation_id, std::string* matter_id) {
 
 }  // namespace
 
-Publisher::Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
-                     const Access* access, std::string content_key,
-                     const v1::BrokerLimits& limits)
+Publisher::Publisher(Ledger* ledger, Queues* queues,
+                     const DirectoryBook* directory, const Access* access,
+                     std::string content_key, const v1::BrokerLimits& limits)
     : ledger_(ledger),
       queues_(queues),
       directory_(directory),
@@ -141,7 +141,7 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
     return absl::InvalidArgumentError(
         "expire_time has passed; nothing was published");
   }
-  RETURN_IF_ERROR(NameOfferedTo(*directory_, &draft.message));
+  RETURN_IF_ERROR(NameOfferedTo(directory_->Next(), &draft.message));
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
   RETURN_IF_ERROR(AddOwedRecipients(&draft));
@@ -215,7 +215,8 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
     RETURN_IF_ERROR(access_->CheckPublish(
         sender.agency, recipient->address().agency().agency_class(),
         message.kind(), message.purpose()));
-    const Directory::Route route = directory_->Resolve(recipient->address());
+    const Directory::Route route =
+        directory_->Next().Resolve(recipient->address());
     if (route.known) {
       *recipient->mutable_address() = route.address;
     } else {
@@ -311,7 +312,7 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
     }
   }
   ASSIGN_OR_RETURN(draft->said, CheckSaid(sender, message, *conversation,
-                                          *directory_, *ledger_));
+                                          directory_->Next(), *ledger_));
   return absl::OkStatus();
 }
 

@@ -12,7 +12,7 @@
 #include "baton/v1/broker_service.pb.h"
 #include "services/broker/access.h"
 #include "services/broker/child_rules.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/ledger.h"
 #include "services/broker/queue.h"
 #include "services/broker/statement.h"
@@ -41,7 +41,7 @@ class Publisher {
 
   // All must outlive the publisher. `content_key` keys the digests that
   // compare repeats, and a key derived from it those that match children.
-  Publisher(Ledger* ledger, Queues* queues, const Directory* directory,
+  Publisher(Ledger* ledger, Queues* queues, const DirectoryBook* directory,
             const Access* access, std::string content_key,
             const v1::BrokerLimits& limits);
 
@@ -96,7 +96,7 @@ class Publisher {
 
   Ledger* const ledger_;
   Queues* const queues_;
-  const Directory* const directory_;
+  const DirectoryBook* const directory_;
   const Access* const access_;
   const std::string content_key_;
   const int max_recipients_;

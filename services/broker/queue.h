@@ -86,6 +86,8 @@ class Queue {
   Queue(std::string name, QueuePolicy policy, v1::QueueRecord record);
 
   const std::string& name() const { return name_; }
+  // From the next decision on.
+  void set_policy(const QueuePolicy& policy) { policy_ = policy; }
   const v1::QueueRecord& record() const { return record_; }
   size_t items_in_memory() const { return items_.size(); }
 
@@ -200,8 +202,8 @@ class Queue {
   bool HasConsumerNamed(const std::string& name) const;
 
   const std::string name_;
-  const QueuePolicy policy_;
 
+  QueuePolicy policy_;
   v1::QueueRecord record_;
   bool record_changed_ = false;
 

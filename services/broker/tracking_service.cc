@@ -161,6 +161,11 @@ class ConversationWatch final
     };
     ASSIGN_OR_RETURN(registration_,
                      parts_.streams->Add(agency, pump_, heartbeat));
+    // After registering: a removal has ended the streams registered then.
+    if (parts_.directory->Now()->WasRemoved(agency)) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          AgencyName(agency), " was removed from the exchange's directory"));
+    }
     watcher_ = parts_.watchers->Add(agency, pump_);
     heartbeat();  // Says that watching has begun.
     return absl::OkStatus();

@@ -2,6 +2,7 @@
 #define BATON_SERVICES_BROKER_TRACKING_SERVICE_H_
 
 #include "baton/v1/tracking_service.grpc.pb.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/doorway.h"
 #include "services/broker/watch_hub.h"
 #include "services/common/clock.h"
@@ -21,6 +22,7 @@ class TrackingServiceImpl final : public v1::TrackingService::CallbackService {
   // All outlive the service.
   struct Parts {
     const Doorway* doorway;
+    const DirectoryBook* directory;
     Sequencer* sequencer;
     StreamRegistry* streams;
     WatchHub* watchers;

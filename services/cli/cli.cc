@@ -5,7 +5,9 @@
 #include "services/cli/client_config.h"
 #include "services/cli/command_line.h"
 #include "services/cli/council_commands.h"
+#include "services/cli/directory_commands.h"
 #include "services/cli/emergency_commands.h"
+#include "services/cli/environment_tag.h"
 #include "services/cli/suggest.h"
 #include "services/cli/track_command.h"
 #include "storage/status.h"
@@ -31,6 +33,24 @@ absl::StatusOr<Session> Prepare(const Arguments& arguments,
   return Session{environment, std::move(config), format};
 }
 
+// Shows beside everything else whether this is live or training.
+absl::StatusOr<ExitCode> RunTagged(const Invocation& invocation,
+                                   const Session& session) {
+  const Command& command = *invocation.command;
+  const v1::Environment where = ExchangeEnvironment(session.config);
+  if (where == v1::ENVIRONMENT_TRAINING && session.format != Format::kJson) {
+    session.err() << "TRAINING\n";
+  }
+  if (where == v1::ENVIRONMENT_UNSPECIFIED || session.format != Format::kJson) {
+    return command.run(command.options, invocation.arguments, session);
+  }
+  EnvironmentTag tag(where, &session.out());
+  Environment environment = session.environment;
+  environment.out = &tag.stream();
+  return command.run(command.options, invocation.arguments,
+                     {environment, session.config, session.format});
+}
+
 absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
                                     const Environment& environment) {
   const Command& command = *invocation.command;
@@ -39,7 +59,7 @@ absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
     return command.submits ? NotSubmitted(session.status(), "")
                            : session.status();
   }
-  return command.run(command.options, invocation.arguments, *session);
+  return RunTagged(invocation, *session);
 }
 
 ExitCode Report(const absl::Status& error, const Environment& environment) {
@@ -51,8 +71,8 @@ ExitCode Report(const absl::Status& error, const Environment& environment) {
 
 std::vector<Command> AllCommands() {
   std::vector<Command> commands = EmergencyCommands();
-  for (const auto& family :
-       {CouncilCommands(), TrackCommands(), AuditCommands()}) {
+  for (const auto& family : {CouncilCommands(), TrackCommands(),
+                             AuditCommands(), DirectoryCommands()}) {
     commands.insert(commands.end(), family.begin(), family.end());
   }
   return commands;

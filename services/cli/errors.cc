@@ -83,8 +83,16 @@ std::string Summary(const absl::Status& error, const Lines& violations) {
   return std::string(error.message().substr(0, error.message().find('\n')));
 }
 
+// What OpenSSL says, by way of gRPC, of an authority that is not ours.
+constexpr char kForeignAuthority[] = "certificate verify failed";
+
 std::string WhatToDo(const absl::Status& error) {
   if (!CameFromCall(error)) return "";
+  if (absl::StrContains(error.message(), kForeignAuthority)) {
+    return "the service's certificate is of another authority than ours, or "
+           "has ended: live and training exchanges refuse each other; check "
+           "which of them the configuration is for";
+  }
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:

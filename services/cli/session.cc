@@ -1,7 +1,10 @@
 #include "services/cli/session.h"
 
 #include "absl/strings/escaping.h"
+#include "services/common/certificate.h"
+#include "services/common/environment.h"
 #include "services/common/proto_time.h"
+#include "services/common/text_config.h"
 
 namespace baton::cli {
 namespace {
@@ -9,6 +12,13 @@ namespace {
 constexpr absl::Duration kDefaultCallDeadline = absl::Seconds(10);
 
 }  // namespace
+
+v1::Environment ExchangeEnvironment(const v1::ClientConfig& config) {
+  const auto pem = ReadFile(config.tls().certificate_file());
+  if (!pem.ok()) return v1::ENVIRONMENT_UNSPECIFIED;
+  const std::vector<std::string> uris = SpiffeUris(*pem);
+  return EnvironmentOf(uris.empty() ? "" : TrustDomainOf(uris[0]));
+}
 
 absl::Duration CallDeadline(const v1::ClientConfig& config) {
   return config.has_call_deadline() ? FromProto(config.call_deadline())

@@ -46,6 +46,11 @@ struct Session {
   LocalClock clock() const { return {environment.now(), environment.zone}; }
 };
 
+// Whether the exchange we speak to is live or for training: what our own
+// certificate is of, because the two never share an authority. Unspecified when
+// that cannot be read.
+v1::Environment ExchangeEnvironment(const v1::ClientConfig& config);
+
 // How long one call may take.
 absl::Duration CallDeadline(const v1::ClientConfig& config);
 

@@ -4,9 +4,32 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/common/agency.h"
+#include "services/common/certificate.h"
+#include "services/common/environment.h"
 #include "services/common/proto_time.h"
+#include "services/common/text_config.h"
 
 namespace baton {
+namespace {
+
+// A file that cannot be read is another check's matter.
+void CheckTrustDomainOf(const std::string& file, const std::string& field,
+                        const std::string& trust_domain, Faults* faults) {
+  const absl::StatusOr<std::string> pem = ReadFile(file);
+  if (!pem.ok()) return;
+  for (const std::string& uri : SpiffeUris(*pem)) {
+    const absl::string_view named = TrustDomainOf(uri);
+    if (named == trust_domain) continue;
+    faults->Add(
+        field, absl::StrCat("holds a certificate of trust domain ", named, " (",
+                            EnvironmentName(EnvironmentOf(named)), "), not of ",
+                            trust_domain, " (",
+                            EnvironmentName(EnvironmentOf(trust_domain)),
+                            "); exchanges never share an authority"));
+  }
+}
+
+}  // namespace
 
 void RequireText(absl::string_view value, absl::string_view field,
                  Faults* faults) {
@@ -42,6 +65,16 @@ void CheckEnvironment(v1::Environment environment, absl::string_view field,
   }
 }
 
+void CheckTrust(const std::string& trust_domain, v1::Environment environment,
+                const v1::TlsConfig& tls, const std::string& path,
+                Faults* faults) {
+  CheckTrustDomain(trust_domain, environment, path + "trust_domain", faults);
+  if (trust_domain.empty()) return;
+  CheckTrustDomainOf(tls.ca_file(), path + "tls.ca_file", trust_domain, faults);
+  CheckTrustDomainOf(tls.certificate_file(), path + "tls.certificate_file",
+                     trust_domain, faults);
+}
+
 void CheckAgency(const v1::Agency& agency, absl::string_view field,
                  Faults* faults) {
   if (ClassName(agency.agency_class()).empty() ||
@@ -60,6 +93,8 @@ void CheckAgencyService(const v1::AgencyServiceConfig& config,
   RequireFile(config.disk_key_file(), path + ".disk_key_file", faults);
   CheckTls(config.tls(), path + ".tls", faults);
   CheckEnvironment(config.environment(), path + ".environment", faults);
+  CheckTrust(config.trust_domain(), config.environment(), config.tls(),
+             path + ".", faults);
   RequireText(config.attention_owner().role(), path + ".attention_owner.role",
               faults);
   RequireText(config.attention_owner().phone(), path + ".attention_owner.phone",

@@ -19,6 +19,12 @@ void CheckTls(const v1::TlsConfig& tls, const std::string& path,
               Faults* faults);
 void CheckEnvironment(v1::Environment environment, absl::string_view field,
                       Faults* faults);
+// That `trust_domain` is one of `environment`, and that tls.certificate_file
+// and the authorities in tls.ca_file are of it: an exchange trusts no other
+// exchange's authority. Paths are below `path`, which is empty or ends in '.'.
+void CheckTrust(const std::string& trust_domain, v1::Environment environment,
+                const v1::TlsConfig& tls, const std::string& path,
+                Faults* faults);
 void CheckAgency(const v1::Agency& agency, absl::string_view field,
                  Faults* faults);
 void CheckAgencyService(const v1::AgencyServiceConfig& config,

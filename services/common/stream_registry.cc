@@ -56,6 +56,21 @@ void StreamRegistry::Heartbeat() {
   for (const std::function<void()>& heartbeat : heartbeats) heartbeat();
 }
 
+void StreamRegistry::EndAgency(const v1::Agency& agency,
+                               const absl::Status& status) {
+  const std::string name = AgencyName(agency);
+  std::vector<std::shared_ptr<OpenStream>> streams;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [id, entry] : streams_) {
+      if (entry.agency == name) streams.push_back(entry.stream);
+    }
+  }
+  for (const std::shared_ptr<OpenStream>& stream : streams) {
+    stream->End(status);
+  }
+}
+
 void StreamRegistry::EndAll(const absl::Status& status) {
   std::vector<std::shared_ptr<OpenStream>> streams;
   {

@@ -43,6 +43,10 @@ class StreamRegistry {
   // Reminds every stream. Call every few seconds, from one thread.
   void Heartbeat() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Ends every stream of `agency` with `status`; it may open new ones.
+  void EndAgency(const v1::Agency& agency, const absl::Status& status)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends every stream with `status` and refuses new ones.
   void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 

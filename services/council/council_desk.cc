@@ -94,7 +94,7 @@ v1::Address CouncilDesk::Own(const std::string& desk) const {
 absl::StatusOr<v1::CaseStatus> CouncilDesk::RecordPhoneContact(
     const v1::RecordPhoneContactRequest& request, Instant now) {
   v1::RecordPhoneContactRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   check.RequestId(checked.request_id());
   check.Reference(checked.sender_reference(), "sender_reference");
   check.Actor(checked.actor());
@@ -130,7 +130,7 @@ absl::StatusOr<v1::CaseStatus> CouncilDesk::RecordPhoneContact(
 absl::StatusOr<v1::CaseStatus> CouncilDesk::PresentHomeless(
     const v1::PresentHomelessRequest& request, Instant now) {
   v1::PresentHomelessRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   check.RequestId(checked.request_id());
   check.Reference(checked.sender_reference(), "sender_reference");
   check.Actor(checked.actor());
@@ -160,7 +160,7 @@ absl::StatusOr<v1::CaseStatus> CouncilDesk::PresentHomeless(
 absl::StatusOr<v1::CaseStatus> CouncilDesk::NotifyPlacement(
     const v1::NotifyPlacementRequest& request, Instant now) {
   v1::NotifyPlacementRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   cases_.CheckOpening(checked, &check);
   if (checked.notice().event() == v1::PLACEMENT_EVENT_UNSPECIFIED) {
     check.Fault("notice.event", "must be stated");

@@ -16,7 +16,7 @@ namespace baton {
 absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Flag(
     const v1::FlagWaitingRequest& request, Instant now) {
   v1::FlagWaitingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   CheckFlag(&checked, &check);
   RETURN_IF_ERROR(check.status());
   const v1::WaitingFlag& flag = checked.flag();
@@ -54,7 +54,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Follow(
 absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Update(
     const v1::UpdateWaitingRequest& request, Instant now) {
   v1::UpdateWaitingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   CheckUpdate(&checked, &check);
   FollowUp follow{.kind = v1::MESSAGE_KIND_WAITING_UPDATE,
                   .request_id = request.request_id(),
@@ -74,7 +74,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Update(
 absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Move(
     const v1::MoveWaitingRequest& request, Instant now) {
   v1::MoveWaitingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   CheckMove(&checked, &check);
   return Follow({.kind = v1::MESSAGE_KIND_WAITING_MOVED,
                  .request_id = request.request_id(),
@@ -89,7 +89,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Move(
 absl::StatusOr<v1::WaitingStatus> EmergencyDesk::End(
     const v1::EndWaitingRequest& request, Instant now) {
   v1::EndWaitingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, office_->environment());
   CheckEnd(&checked, &check);
   FollowUp follow{.kind = v1::MESSAGE_KIND_WAITING_END,
                   .request_id = request.request_id(),
@@ -164,6 +164,7 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::StatusOf(
   ASSIGN_OR_RETURN(v1::CaseStatus found, office_->cases()->Status(wait, now));
   v1::WaitingStatus status;
   status.set_sender_reference(found.sender_reference());
+  status.set_environment(office_->environment());
   status.set_outbox_state(found.outbox_state());
   status.set_headline(found.headline());
   if (found.ended() && found.outbox_state() == v1::OUTBOX_STATE_ACCEPTED) {

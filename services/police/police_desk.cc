@@ -47,7 +47,7 @@ void CheckInterview(v1::InterviewState state, FormCheck* check) {
 absl::StatusOr<v1::CaseStatus> PoliceDesk::ReportMissing(
     const v1::ReportMissingRequest& request, Instant now) {
   v1::ReportMissingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, cases_.office()->environment());
   cases_.CheckOpening(checked, &check);
   CaseDesk::CheckChildren(checked.mutable_children(), &check);
   for (int i = 0; i < checked.children_size(); ++i) {
@@ -68,7 +68,7 @@ absl::StatusOr<v1::CaseStatus> PoliceDesk::ReportMissing(
 absl::StatusOr<v1::CaseStatus> PoliceDesk::UpdateMissing(
     const v1::UpdateMissingRequest& request, Instant now) {
   v1::UpdateMissingRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, cases_.office()->environment());
   CheckFollow(checked, &check);
   if (checked.update().change_case() == v1::MissingUpdate::CHANGE_NOT_SET) {
     check.Fault("update", "must say one thing that changed");
@@ -84,7 +84,7 @@ absl::StatusOr<v1::CaseStatus> PoliceDesk::UpdateMissing(
 absl::StatusOr<v1::CaseStatus> PoliceDesk::ReportFound(
     const v1::ReportFoundRequest& request, Instant now) {
   v1::ReportFoundRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, cases_.office()->environment());
   CheckFollow(checked, &check);
   check.Form(checked.mutable_found(), "found");
   check.Size(checked.found(), kMaxFollowBytes, "found");
@@ -106,7 +106,7 @@ absl::StatusOr<v1::CaseStatus> PoliceDesk::ReportFound(
 absl::StatusOr<v1::CaseStatus> PoliceDesk::RecordPreventionInterview(
     const v1::RecordPreventionInterviewRequest& request, Instant now) {
   v1::RecordPreventionInterviewRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, cases_.office()->environment());
   CheckFollow(checked, &check);
   CheckInterview(checked.interview().state(), &check);
   check.Form(checked.mutable_interview(), "interview");
@@ -120,7 +120,7 @@ absl::StatusOr<v1::CaseStatus> PoliceDesk::RecordPreventionInterview(
 absl::StatusOr<v1::CaseStatus> PoliceDesk::SendNotice(
     const v1::SendNoticeRequest& request, Instant now) {
   v1::SendNoticeRequest checked = request;
-  FormCheck check(now.wall);
+  FormCheck check(now.wall, cases_.office()->environment());
   cases_.CheckOpening(checked, &check);
   CaseDesk::CheckChildren(checked.mutable_children(), &check);
   check.Form(checked.mutable_incident(), "incident");

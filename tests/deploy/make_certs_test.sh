@@ -39,7 +39,7 @@ EveryIdentityHasOneUriAndVerifies() {
   expect_identity council-E06000018 $agency/council/E06000018
   expect_identity council-E10000024 $agency/council/E10000024
   expect_identity police-E23000019 $agency/police/E23000019
-  expect_identity operator-ops $agency/operator/ops
+  expect_identity operator-OPS $agency/operator/OPS
 }
 
 PrivateFilesAreTheOwnersAlone() {

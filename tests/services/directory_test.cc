@@ -119,6 +119,42 @@ TEST_F(DirectoryTest, ReportsEveryFault) {
   }
 }
 
+TEST_F(DirectoryTest, TeamsDesksAndTextsHaveLimits) {
+  v1::AgencyConfig& agency = *config_.mutable_agencies(0);
+  agency.set_name(std::string(129, 'n'));
+  agency.set_phone(std::string(33, '0'));
+  for (int i = 0; i <= 32; ++i) {
+    agency.add_desks()->set_name("desk-" + std::to_string(i));
+    agency.add_teams()->set_name("team");
+  }
+  agency.mutable_teams(0)->set_name(std::string(65, 't'));
+  agency.mutable_teams(1)->set_phone(std::string(33, '0'));
+  agency.mutable_teams(1)->add_opening_hours();
+  Desk()->set_team("nobody");
+  const std::string faults = FaultsOfConfig();
+  for (const char* path :
+       {"agencies[0].name: at most 128", "agencies[0].phone: at most 32",
+        "agencies[0].desks: at most 32", "agencies[0].teams: at most 32",
+        "agencies[0].teams[0].name: at most 64", "agencies[0].teams[1].phone",
+        "agencies[0].teams[1].opening_hours[0].weekdays",
+        "agencies[0].teams[2].name: stands here twice",
+        "agencies[0].desks[0].team"}) {
+    EXPECT_THAT(faults, HasSubstr(path));
+  }
+}
+
+TEST_F(DirectoryTest, HoldsSoManyAgencies) {
+  while (static_cast<size_t>(config_.agencies_size()) <=
+         Directory::kMaxAgencies) {
+    v1::AgencyConfig* const school = config_.add_agencies();
+    school->mutable_agency()->set_agency_class(v1::AGENCY_CLASS_SCHOOL);
+    school->mutable_agency()->set_code(
+        std::to_string(200000 + config_.agencies_size()));
+    school->add_desks()->set_name("office");
+  }
+  EXPECT_THAT(FaultsOfConfig(), HasSubstr("agencies: at most 10000"));
+}
+
 TEST_F(DirectoryTest, NobodyIsNoDirectory) {
   config_.clear_agencies();
   EXPECT_THAT(FaultsOfConfig(), HasSubstr("agencies: at least one"));

@@ -239,6 +239,20 @@ TEST_F(EmergencyDeskTest, AllFaultsAreListedAtOnceAndNothingIsStored) {
   EXPECT_TRUE(absl::IsNotFound(Status().status()));
 }
 
+// Before it is HELD: the person who typed it is still there to hear so.
+TEST_F(EmergencyDeskTest, ARealNhsNumberIsRefusedInTraining) {
+  v1::FlagWaitingRequest real = FlagRequest();
+  real.mutable_flag()->mutable_child()->mutable_nhs_number()->set_value(
+      "123 456 7890");
+  const auto refused = Flag(real);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("flag.child.nhs_number: this is training"));
+  const auto status = Flag(FlagRequest());
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->environment(), v1::ENVIRONMENT_TRAINING);
+}
+
 TEST_F(EmergencyDeskTest, ATypoIsMarkedAndNeverLosesTheChild) {
   v1::FlagWaitingRequest odd = FlagRequest();
   odd.mutable_flag()->mutable_child()->mutable_nhs_number()->set_value(

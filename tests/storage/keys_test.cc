@@ -93,6 +93,7 @@ TEST(KeysTest, KindsDoNotMix) {
                                          MatchedKey("match"),
                                          LeavesKey(0),
                                          TileKey(0, 0),
+                                         DirectoryKey("school/1"),
                                          OutboxKey(kLast),
                                          OutboxThreadKey("t"),
                                          RequestKey("r"),
@@ -105,7 +106,8 @@ TEST(KeysTest, KindsDoNotMix) {
       {'a', AllLeaves()},      {'q', QueueEntries("q", 0)},
       {'x', DeadLetters("q")}, {'o', OutboxEntries(0)},
       {'w', Cases()},          {'n', InboxEntries(0)},
-      {'k', IntakeMatters()}};
+      {'k', IntakeMatters()},  {'D', DirectoryKeys()},
+      {'c', Conversations(0)}};
   for (const auto& [kind, range] : ranges) {
     EXPECT_LT(range.begin, range.end);
     for (const std::string& key : keys) {
@@ -122,6 +124,8 @@ TEST(KeysTest, RangesFromANumberBeginThere) {
   EXPECT_EQ(InboxEntries(256).begin, InboxKey(256));
   EXPECT_TRUE(Holds(OutboxEntries(kLast), OutboxKey(kLast)));
   EXPECT_TRUE(Holds(AllLeaves(), LeavesKey(kLast)));
+  EXPECT_EQ(Conversations(256).begin, ConversationKey(256));
+  EXPECT_TRUE(Holds(Conversations(kLast), ConversationKey(kLast)));
 }
 
 TEST(KeysTest, SequenceOfIsTheNumberAtTheEnd) {
@@ -147,6 +151,7 @@ TEST(KeysTest, NamesOnDiskAreFixed) {
   EXPECT_EQ(DeliveryKey(1, "q"), absl::StrCat("d/", one, "q"));
   EXPECT_EQ(TileKey(2, 1), absl::StrCat("t/\x02", one));
   EXPECT_EQ(QueueKey("q"), "r/q");
+  EXPECT_EQ(DirectoryKey("school/1"), "D/school/1");
 }
 
 }  // namespace

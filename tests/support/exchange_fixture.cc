@@ -233,7 +233,8 @@ ExchangeFixture::~ExchangeFixture() { Stop(); }
 
 void ExchangeFixture::Start() {
   Faults faults;
-  directory_ = Directory::Create(config, &faults).value();
+  directory_ = std::make_unique<DirectoryBook>(
+      Directory::Create(config, &faults).value());
   access_ = Access::Create(policy, &faults);
   ASSERT_TRUE(faults.empty()) << faults.ToStatus();
 
@@ -254,7 +255,7 @@ void ExchangeFixture::Start() {
   ASSERT_TRUE(vault.ok()) << vault.status();
   vault_ = *std::move(vault);
   auto exchange =
-      Exchange::Open(watched_.get(), vault_.get(), &random_, &*directory_,
+      Exchange::Open(watched_.get(), vault_.get(), &random_, directory_.get(),
                      &*access_, kContentKey, config.limits());
   ASSERT_TRUE(exchange.ok()) << exchange.status();
   exchange_ = *std::move(exchange);

@@ -18,7 +18,7 @@
 #include "baton/v1/record.pb.h"
 #include "services/broker/access.h"
 #include "services/broker/command.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/exchange.h"
 #include "services/broker/publish_check.h"
 #include "services/common/clock.h"
@@ -263,7 +263,7 @@ class ExchangeFixture {
   WatchedStore& store() { return *watched_; }
   Vault& vault() { return *vault_; }
   Exchange& exchange() { return *exchange_; }
-  const Directory& directory() const { return *directory_; }
+  DirectoryBook& directory() { return *directory_; }
 
  private:
   TempDir dir_;
@@ -271,7 +271,7 @@ class ExchangeFixture {
   SystemRandom random_;
   uint64_t last_consumer_id_ = 0;
 
-  std::optional<Directory> directory_;
+  std::unique_ptr<DirectoryBook> directory_;
   std::optional<Access> access_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<WatchedStore> watched_;

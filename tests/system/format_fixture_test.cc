@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/broker/access.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/exchange.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/text_config.h"
@@ -76,10 +76,11 @@ TEST_P(FormatFixtureTest, TheBrokerOpensItsDatabase) {
   Faults faults;
   const auto directory = Directory::Create(config, &faults);
   ASSERT_TRUE(directory.ok()) << directory.status();
+  DirectoryBook book(*directory);
   const Access access = Access::Create(policy, &faults);
   // The audit log must give the root it was committed with.
   const auto exchange =
-      Exchange::Open(store.get(), vault->get(), &random_, &*directory, &access,
+      Exchange::Open(store.get(), vault->get(), &random_, &book, &access,
                      std::string(32, 'k'), config.limits());
   ASSERT_TRUE(exchange.ok()) << exchange.status();
   ASSERT_TRUE((*exchange)->Step({}, clock_.Now()).ok());

@@ -73,6 +73,18 @@ CLI = (
       "--taken-by aunt"]),
     ("baton track c-4k7 | c-4k7.1",
      ["track {conversation}", "track {matter}"]),
+    ('baton directory add school/123456 --name "Example Academy" '
+     '--phone "0115 496 0400" --desk office',
+     ["directory add school/123456 --name Academy --phone 0115 "
+      "--desk office"]),
+    ("baton directory list [--class school] | show school/123456",
+     ["directory list", "directory list --class school",
+      "directory show school/123456"]),
+    ("baton directory import deploy/examples/organisations.csv [--dry-run]",
+     ["directory import deploy/examples/organisations.csv --dry-run",
+      "directory import deploy/examples/organisations.csv"]),
+    ("baton directory remove school/123456",
+     ["directory remove school/123456"]),
     ("baton audit checkpoint", ["audit checkpoint"]),
     ("baton audit verify [--message m-4k7]",
      ["audit verify", "audit verify --message {message}"]),
@@ -136,7 +148,8 @@ class ReadmeTest(CityTest):
                 "message": message.message_id}
 
     def run_cli(self, town, command):
-        who = "council" if command.startswith("council") else "emergency"
+        who = {"council": "council", "directory": "operator"}.get(
+            command.split()[0], "emergency")
         words = [str(ROOT / word) if word.startswith("deploy/") else word
                  for word in command.split()]
         if "watch" in words:

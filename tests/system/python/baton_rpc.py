@@ -13,17 +13,19 @@ from google.rpc import error_details_pb2  # noqa: F401  Registers its types.
 from google.rpc import status_pb2
 
 from baton.v1 import (audit_service_pb2, broker_service_pb2,
-                      council_service_pb2, emergency_service_pb2,
-                      tracking_service_pb2)
+                      council_service_pb2, directory_service_pb2,
+                      emergency_service_pb2, tracking_service_pb2)
 
 PORTS = {"BrokerService": "broker", "TrackingService": "broker",
-         "AuditService": "broker", "EmergencyService": "emergency",
+         "AuditService": "broker", "DirectoryService": "broker",
+         "EmergencyService": "emergency",
          "CouncilService": "council"}
 _TYPES = symbol_database.Default()
 _METHODS = {
     f"{service.name}/{method.name}": method
     for module in (audit_service_pb2, broker_service_pb2, council_service_pb2,
-                   emergency_service_pb2, tracking_service_pb2)
+                   directory_service_pb2, emergency_service_pb2,
+                   tracking_service_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods}
 

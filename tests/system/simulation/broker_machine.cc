@@ -74,8 +74,9 @@ absl::Status BrokerMachine::Open() {
   ASSIGN_OR_RETURN(vault_,
                    Vault::Open(file_system_.get(), disk_ / "vault", kVaultKey,
                                Head().last_key_slot() + 1, &random_));
+  book_ = std::make_unique<DirectoryBook>(*directory_);
   ASSIGN_OR_RETURN(exchange_, Exchange::Open(store_.get(), vault_.get(),
-                                             &random_, &*directory_, &*access_,
+                                             &random_, book_.get(), &*access_,
                                              kContentKey, config_.limits()));
   StepSoon();  // Loads what the disk holds.
   After(kMarkInterval, [this] { SyncMark(); });
@@ -87,6 +88,7 @@ void BrokerMachine::Close() {
   pending_.clear();
   step_is_due_ = false;
   exchange_.reset();
+  book_.reset();
   vault_.reset();
   store_.reset();
 }

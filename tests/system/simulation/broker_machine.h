@@ -16,7 +16,7 @@
 #include "baton/v1/tracking_service.pb.h"
 #include "services/broker/access.h"
 #include "services/broker/command.h"
-#include "services/broker/directory.h"
+#include "services/broker/directory_book.h"
 #include "services/broker/exchange.h"
 #include "services/common/identity.h"
 #include "storage/rocksdb_store.h"
@@ -81,6 +81,7 @@ class BrokerMachine final : public Machine {
 
   std::unique_ptr<RocksDbStore> store_;
   std::unique_ptr<Vault> vault_;
+  std::unique_ptr<DirectoryBook> book_;
   std::unique_ptr<Exchange> exchange_;
   std::vector<Command> pending_;
   bool step_is_due_ = false;
