@@ -72,6 +72,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
                                   limits.max_conversation_messages() > 0
                                       ? limits.max_conversation_messages()
                                       : 10000);
+  ASSIGN_OR_RETURN(exchange->attachments_,
+                   AttachmentStore::Open(exchange->ledger_.get(), limits));
   return exchange;
 }
 
@@ -108,6 +110,7 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
         [&](auto& body) { return Decide(std::move(body), now, &result); },
         command));
   }
+  attachments_->Sweep();
   RETURN_IF_ERROR(TickDue(now));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
@@ -374,6 +377,19 @@ absl::Status Exchange::Decide(FirstReadCommand command, Instant,
   if (!decided.ok()) {
     if (!IsRefusal(decided.status())) return decided.status();
     AppendDenied(command.caller, CodeOf(decided.status(), "RecordFirstRead"));
+  }
+  result->replies.push_back([done = std::move(command.done),
+                             decided = std::move(decided)] { done(decided); });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(AttachmentCommand command, Instant,
+                              StepResult* result) {
+  absl::StatusOr<v1::AttachmentRecord> decided =
+      attachments_->Decide(command.caller, command.act);
+  if (!decided.ok()) {
+    if (!IsRefusal(decided.status())) return decided.status();
+    AppendDenied(command.caller, CodeOf(decided.status(), "UploadAttachment"));
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });

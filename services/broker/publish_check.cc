@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "services/broker/attachment.h"
 #include "services/common/agency.h"
 #include "services/common/checks.h"
 #include "services/common/ids.h"
@@ -21,7 +22,6 @@ namespace {
 constexpr size_t kMaxTokenBytes = 128;
 constexpr size_t kMaxAttributeKeyBytes = 64;
 constexpr size_t kMaxAttributeValueBytes = 256;
-constexpr int64_t kMaxAttachmentBytes = 20 << 20;
 constexpr absl::Duration kMaxDeliverAhead = absl::Hours(24 * 400);
 constexpr absl::Duration kMaxClockSkew = absl::Hours(24);
 
@@ -336,6 +336,10 @@ class MessageCheck {
     if (message_->attachments_size() > PublishLimits::kMaxAttachments) {
       Fault("attachments",
             absl::StrCat("at most ", PublishLimits::kMaxAttachments));
+    }
+    if (message_->kind() == v1::MESSAGE_KIND_ATTACHMENT &&
+        message_->attachments().empty()) {
+      Fault("attachments", "an ATTACHMENT names at least one");
     }
     for (const v1::Attachment& attachment : message_->attachments()) {
       if (attachment.sha256().size() != 32 || attachment.size_bytes() < 0 ||

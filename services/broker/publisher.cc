@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "services/broker/attachment_store.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
@@ -177,6 +178,8 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   }
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
+  RETURN_IF_ERROR(CheckAttachments(ledger_, sender, draft.message,
+                                   draft.conversation_number));
   return draft;
 }
 

@@ -48,7 +48,8 @@ class Publisher {
   //   NOT_FOUND            a conversation the sender is no part of
   //   INVALID_ARGUMENT     references or custody content are wrong; expired
   //   ALREADY_EXISTS       same idempotency key, other content
-  //   FAILED_PRECONDITION  repeat out of the window; not the holder
+  //   FAILED_PRECONDITION  repeat out of the window; not the holder; a document
+  //                        that is not complete
   //   ABORTED              the matter's version moved
   //   RESOURCE_EXHAUSTED   a queue or conversation is full
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
