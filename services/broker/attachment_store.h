@@ -32,8 +32,8 @@ class AttachmentStore {
   static absl::StatusOr<std::unique_ptr<AttachmentStore>> Open(
       Ledger* ledger, const v1::BrokerLimits& limits);
 
-  // The document as it then is; nothing is changed by a refusal but EndUpload's
-  // own. Refusals:
+  // The document as it then is. A refusal changes nothing, except that an
+  // upload that did not verify, or is declared anew otherwise, is given up.
   //   NOT_FOUND            a conversation the caller is no part of
   //   INVALID_ARGUMENT     no such matter; the verdict of EndUpload
   //   FAILED_PRECONDITION  UPLOAD_OFFSET, ATTACHMENT_DIFFERS, ERASED

@@ -54,6 +54,9 @@ void CheckBegin(const v1::UploadBegin& begin, const AttachmentParts& parts,
 }
 
 absl::Status Incomplete(const v1::AttachmentRecord& upload) {
+  if (upload.size_bytes() == 0) {
+    return absl::InvalidArgumentError("the stream ended before it began");
+  }
   return WithReason(
       absl::InvalidArgumentError(absl::StrCat(
           "the stream ended before the document: ", upload.durable_bytes(),
