@@ -111,6 +111,32 @@ Hash Sha256(std::initializer_list<absl::string_view> parts) {
   return hash;
 }
 
+struct Sha256Stream::Context {
+  const DigestContext digest{EVP_MD_CTX_new()};
+};
+
+Sha256Stream::Sha256Stream() : context_(std::make_unique<Context>()) {
+  Require(context_->digest != nullptr &&
+              EVP_DigestInit_ex2(context_->digest.get(), Sha256Algorithm(),
+                                 nullptr) == 1,
+          "starting SHA-256");
+}
+
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::Update(absl::string_view data) {
+  Require(
+      EVP_DigestUpdate(context_->digest.get(), data.data(), data.size()) == 1,
+      "SHA-256");
+}
+
+Hash Sha256Stream::Finish() {
+  Hash hash;
+  Require(EVP_DigestFinal_ex(context_->digest.get(), hash.data(), nullptr) == 1,
+          "ending SHA-256");
+  return hash;
+}
+
 Hash HmacSha256(absl::string_view key, absl::string_view data) {
   EVP_MAC_CTX* const context = ThreadHmac();
   // A null key would mean "the one of the last call".

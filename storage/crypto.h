@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,23 @@ Hash Sha256(absl::string_view data);
 
 // SHA-256 over the concatenation of `parts`, without copying them.
 Hash Sha256(std::initializer_list<absl::string_view> parts);
+
+// SHA-256 over bytes that come one piece after the other. Not thread-safe.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+  Sha256Stream(const Sha256Stream&) = delete;
+  Sha256Stream& operator=(const Sha256Stream&) = delete;
+
+  void Update(absl::string_view data);
+  // The hash of everything. Once, and nothing after it.
+  Hash Finish();
+
+ private:
+  struct Context;
+  const std::unique_ptr<Context> context_;
+};
 
 Hash HmacSha256(absl::string_view key, absl::string_view data);
 

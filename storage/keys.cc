@@ -95,6 +95,24 @@ std::string TileKey(int level, uint64_t index) {
   return absl::StrCat(key, BigEndian(index));
 }
 
+std::string UploadKey(uint64_t conversation, absl::string_view name) {
+  return absl::StrCat(Numbered("p", conversation), name);
+}
+
+KeyRange UploadEntries() { return Everything("p"); }
+
+std::string DocumentKey(uint64_t conversation, absl::string_view name) {
+  return absl::StrCat(Numbered("f", conversation), name);
+}
+
+std::string ChunkKey(uint64_t upload_number, uint32_t chunk) {
+  std::string key = Numbered("b", upload_number);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    key.push_back(static_cast<char>(chunk >> shift));
+  }
+  return key;
+}
+
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key) {
   if (key.size() < 8) return absl::DataLossError("a key on disk is too short");
   uint64_t value = 0;

@@ -38,6 +38,12 @@ KeyRange DirectoryKeys();                                                // D
 // The sequence at the end of a QueueEntryKey, DeadLetterKey or MessageKey.
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);
 
+// --- broker, documents
+std::string UploadKey(uint64_t conversation, absl::string_view name);    // p
+KeyRange UploadEntries();                                                // p
+std::string DocumentKey(uint64_t conversation, absl::string_view name);  // f
+std::string ChunkKey(uint64_t upload_number, uint32_t chunk);            // b
+
 // --- agency services
 std::string OutboxKey(uint64_t outbox_id);                    // o
 KeyRange OutboxEntries(uint64_t from_outbox_id);              // o

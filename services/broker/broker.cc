@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/broker/access.h"
+#include "services/broker/attachment_service.h"
 #include "services/broker/audit_service.h"
 #include "services/broker/broker_service.h"
 #include "services/broker/directory_book.h"
@@ -111,6 +112,7 @@ struct Broker::Parts {
   std::unique_ptr<TrackingServiceImpl> tracking_service;
   std::unique_ptr<AuditServiceImpl> audit_service;
   std::unique_ptr<DirectoryServiceImpl> directory_service;
+  std::unique_ptr<AttachmentServiceImpl> attachment_service;
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<Ticker> heartbeat;
   // --- Threads.
@@ -266,6 +268,14 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                   .store = p->store.get(),
                                   .environment = config.environment()});
 
+  parts->attachment_service = std::make_unique<AttachmentServiceImpl>(
+      AttachmentServiceImpl::Parts{.doorway = p->doorway.get(),
+                                   .sequencer = p->sequencer.get(),
+                                   .streams = p->streams.get(),
+                                   .store = p->store.get(),
+                                   .vault = p->vault.get()},
+      config);
+
   parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
   parts->commit_thread = std::thread([p] {
     p->run_status = p->sequencer->Run();
@@ -279,7 +289,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
       p->server, RpcServer::Start(
                      config.listen_address(), config.tls(), config.port_file(),
                      {p->broker_service.get(), p->tracking_service.get(),
-                      p->audit_service.get(), p->directory_service.get()},
+                      p->audit_service.get(), p->directory_service.get(),
+                      p->attachment_service.get()},
                      [p](const grpc::ServerContextBase& context,
                          const absl::Status& refusal, absl::string_view call,
                          std::function<void()> finish) {

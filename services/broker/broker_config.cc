@@ -3,10 +3,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/broker/access.h"
+#include "services/broker/attachment.h"
 #include "services/broker/broker.h"
 #include "services/broker/directory.h"
+#include "services/broker/media_type.h"
 #include "services/common/config_checks.h"
 #include "services/common/faults.h"
+#include "services/common/proto_time.h"
 #include "storage/status.h"
 
 namespace baton {
@@ -31,6 +34,27 @@ void CheckLimits(const v1::BrokerLimits& limits, Faults* faults) {
   in_range(limits.queue_window(), 1 << 20, "queue_window");
   in_range(limits.min_free_disk_bytes(), int64_t{1} << 50,
            "min_free_disk_bytes");
+  in_range(limits.max_attachment_bytes(), kMaxAttachmentBytes,
+           "max_attachment_bytes");
+  in_range(limits.max_uploads_per_agency(), 1 << 10, "max_uploads_per_agency");
+  in_range(limits.max_upload_bytes_per_agency(), int64_t{1} << 40,
+           "max_upload_bytes_per_agency");
+  in_range(limits.max_conversation_attachment_bytes(), int64_t{1} << 40,
+           "max_conversation_attachment_bytes");
+  const absl::Duration retention = FromProto(limits.upload_retention());
+  if (limits.has_upload_retention() &&
+      (retention < absl::Minutes(1) || retention > absl::Hours(24 * 30))) {
+    faults->Add("limits.upload_retention", "must be 1 min to 30 days");
+  }
+}
+
+void CheckMediaTypes(const v1::BrokerConfig& config, Faults* faults) {
+  for (int i = 0; i < config.attachment_media_types_size(); ++i) {
+    if (IsCarriedMediaType(config.attachment_media_types(i))) continue;
+    faults->Add(absl::StrCat("attachment_media_types[", i, "]"),
+                "must be image/..., audio/..., video/... (not SVG), text/plain "
+                "or application/pdf; no program, archive or page is carried");
+  }
 }
 
 }  // namespace
@@ -53,6 +77,7 @@ absl::StatusOr<v1::BrokerConfig> ReadBrokerConfig(const std::string& file) {
   CheckTrust(config.trust_domain(), config.environment(), config.tls(), "",
              &faults);
   CheckLimits(config.limits(), &faults);
+  CheckMediaTypes(config, &faults);
   (void)Directory::Create(config, &faults);
   Faults placed = faults.Mapped(
       [&text](absl::string_view path) { return text.Where(path); });

@@ -16,6 +16,7 @@
 #include "baton/v1/conversation.pb.h"
 #include "baton/v1/directory_service.pb.h"
 #include "baton/v1/message.pb.h"
+#include "baton/v1/record.pb.h"
 #include "services/broker/queue.h"
 #include "services/common/identity.h"
 
@@ -117,6 +118,40 @@ struct ChangeAgencyCommand {
   Done<AgencyChange> done;
 };
 
+// About documents: see attachment_store.h. `upload` is what the last answer
+// about it was; bytes and digests were checked before.
+struct BeginUpload {
+  uint64_t conversation_number;
+  v1::Attachment attachment;
+  int64_t offset;
+};
+
+struct AddChunk {
+  v1::AttachmentRecord upload;
+  std::string sealed;  // The chunk at upload.durable_bytes().
+};
+
+struct EndUpload {
+  v1::AttachmentRecord upload;
+  std::string sha256;
+  absl::Status verdict;  // Not OK: the upload is given up.
+  std::string ciphertext_sha256;
+};
+
+struct HandOutDocument {
+  v1::Message message;  // Envelope of the one that names it.
+  v1::AttachmentRecord document;
+};
+
+using AttachmentAct =
+    std::variant<BeginUpload, AddChunk, EndUpload, HandOutDocument>;
+
+struct AttachmentCommand {
+  Identity caller;
+  AttachmentAct act;
+  Done<v1::AttachmentRecord> done;
+};
+
 // A refusal decided before the commit thread: only its leaf is left to write.
 struct DeniedCommand {
   std::optional<Identity> caller;  // Empty: not even authenticated.
@@ -126,7 +161,8 @@ struct DeniedCommand {
 
 using Command = std::variant<PublishCommand, SettleCommand, SubscribeCommand,
                              GrantCommand, UnsubscribeCommand, FirstReadCommand,
-                             ChangeAgencyCommand, DeniedCommand>;
+                             ChangeAgencyCommand, AttachmentCommand,
+                             DeniedCommand>;
 
 }  // namespace baton
 

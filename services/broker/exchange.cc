@@ -75,6 +75,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
+  ASSIGN_OR_RETURN(exchange->attachments_,
+                   AttachmentStore::Open(exchange->ledger_.get(), limits));
   return exchange;
 }
 
@@ -116,6 +118,7 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
         [&](auto& body) { return Decide(std::move(body), now, &result); },
         command));
   }
+  attachments_->Sweep();
   RETURN_IF_ERROR(TickDue(now));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
@@ -409,6 +412,19 @@ absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
   }
   result->replies.push_back([done = std::move(command.done),
                              change = std::move(change)] { done(change); });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(AttachmentCommand command, Instant,
+                              StepResult* result) {
+  absl::StatusOr<v1::AttachmentRecord> decided =
+      attachments_->Decide(command.caller, command.act);
+  if (!decided.ok()) {
+    if (!IsRefusal(decided.status())) return decided.status();
+    AppendDenied(command.caller, CodeOf(decided.status(), "UploadAttachment"));
+  }
+  result->replies.push_back([done = std::move(command.done),
+                             decided = std::move(decided)] { done(decided); });
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "baton/v1/config.pb.h"
+#include "services/broker/attachment_store.h"
 #include "services/broker/command.h"
 #include "services/broker/directory_book.h"
 #include "services/broker/directory_changes.h"
@@ -102,6 +103,8 @@ class Exchange {
                       StepResult* result);
   absl::Status Decide(ChangeAgencyCommand command, Instant now,
                       StepResult* result);
+  absl::Status Decide(AttachmentCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
 
   // What the caller is told about one ack_id. Not an absl::StatusOr<Status>:
@@ -137,6 +140,7 @@ class Exchange {
   std::unique_ptr<Publisher> publisher_;
   DirectoryBook* directory_ = nullptr;
   std::unique_ptr<DirectoryChanges> directory_changes_;
+  std::unique_ptr<AttachmentStore> attachments_;
 
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
   QueueSet touched_;                                           // In this step.

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "services/broker/attachment.h"
 #include "services/broker/custody_content.h"
 #include "services/broker/kind_rules.h"
 #include "services/broker/part_form.h"
@@ -23,7 +24,6 @@ namespace {
 constexpr size_t kMaxTokenBytes = 128;
 constexpr size_t kMaxAttributeKeyBytes = 64;
 constexpr size_t kMaxAttributeValueBytes = 256;
-constexpr int64_t kMaxAttachmentBytes = 20 << 20;
 constexpr absl::Duration kMaxDeliverAhead = absl::Hours(24 * 400);
 constexpr absl::Duration kMaxClockSkew = absl::Hours(24);
 
@@ -372,6 +372,10 @@ class MessageCheck {
     if (message_->attachments_size() > PublishLimits::kMaxAttachments) {
       Fault("attachments",
             absl::StrCat("at most ", PublishLimits::kMaxAttachments));
+    }
+    if (message_->kind() == v1::MESSAGE_KIND_ATTACHMENT &&
+        message_->attachments().empty()) {
+      Fault("attachments", "an ATTACHMENT names at least one");
     }
     for (const v1::Attachment& attachment : message_->attachments()) {
       if (attachment.sha256().size() != 32 || attachment.size_bytes() < 0 ||

@@ -10,6 +10,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "services/broker/alerts.h"
+#include "services/broker/attachment_store.h"
 #include "services/broker/kind_rules.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
@@ -144,6 +145,8 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   RETURN_IF_ERROR(NameOfferedTo(directory_->Next(), &draft.message));
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
+  RETURN_IF_ERROR(CheckAttachments(ledger_, sender, draft.message,
+                                   draft.conversation_number));
   RETURN_IF_ERROR(AddOwedRecipients(&draft));
   RETURN_IF_ERROR(CheckRules(sender, &draft));
   NameQueues(&draft);  // Last: rules route.

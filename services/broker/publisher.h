@@ -51,7 +51,8 @@ class Publisher {
   //   INVALID_ARGUMENT     references or custody content are wrong; expired
   //   ALREADY_EXISTS       same idempotency key, other content
   //   FAILED_PRECONDITION  repeat out of the window; not the holder, author
-  //                        or whom it is offered to
+  //                        or whom it is offered to; a document that is not
+  //                        complete
   //   ABORTED              the matter's version moved
   //   RESOURCE_EXHAUSTED   a queue, conversation or matter is full
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.

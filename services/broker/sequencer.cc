@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/broker/attachment.h"
 #include "services/common/faults.h"
 
 namespace baton {
@@ -14,13 +15,27 @@ constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
 constexpr size_t kSmallCommandBytes = 256;
 
 size_t BytesOf(const Command& command) {
-  const auto* publish = std::get_if<PublishCommand>(&command);
-  return publish == nullptr ? kSmallCommandBytes
-                            : publish->request.ByteSizeLong();
+  if (const auto* publish = std::get_if<PublishCommand>(&command)) {
+    return publish->request.ByteSizeLong();
+  }
+  if (const auto* attachment = std::get_if<AttachmentCommand>(&command)) {
+    const auto* add = std::get_if<AddChunk>(&attachment->act);
+    if (add != nullptr) return add->sealed.size();
+  }
+  return kSmallCommandBytes;
+}
+
+// What takes room; the rest makes it.
+bool IsNew(const Command& command) {
+  const auto* attachment = std::get_if<AttachmentCommand>(&command);
+  return std::holds_alternative<PublishCommand>(command) ||
+         (attachment != nullptr &&
+          !std::holds_alternative<HandOutDocument>(attachment->act));
 }
 
 // Writes a command leads to, at most: message, idempotency key, conversation
-// and one entry per recipient; entry, delivery and dead letter of an ack_id.
+// and one entry per recipient; entry, delivery and dead letter of an ack_id;
+// every chunk of an upload that is given up.
 size_t OperationsOf(const Command& command) {
   if (const auto* publish = std::get_if<PublishCommand>(&command)) {
     size_t operations = 0;
@@ -32,6 +47,9 @@ size_t OperationsOf(const Command& command) {
   if (const auto* settle = std::get_if<SettleCommand>(&command)) {
     return 4 * settle->ack_ids.size();
   }
+  if (std::holds_alternative<AttachmentCommand>(command)) {
+    return 3 + kMaxAttachmentBytes / kChunkBytes;
+  }
   return 1;
 }
 
@@ -41,15 +59,15 @@ Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
     : exchange_(exchange), clock_(clock), options_(std::move(options)) {}
 
 absl::Status Sequencer::Submit(Command command) {
-  const bool is_publish = std::holds_alternative<PublishCommand>(command);
-  const size_t limit = options_.max_pending * (is_publish ? 1 : 2);
+  const bool is_new = IsNew(command);
+  const size_t limit = options_.max_pending * (is_new ? 1 : 2);
   const size_t bytes = BytesOf(command);
   const size_t operations = OperationsOf(command);
   MutexLock lock(&mu_);
   if (stopping_) {
     return absl::UnavailableError("the exchange is stopping; try again");
   }
-  if (is_publish && !refuse_publish_.ok()) return refuse_publish_;
+  if (is_new && !refuse_publish_.ok()) return refuse_publish_;
   if (pending_.size() >= limit) {
     return LimitReached("max_pending_commands",
                         absl::StrCat(pending_.size(), " commands wait"),

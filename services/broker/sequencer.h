@@ -47,13 +47,14 @@ class Sequencer {
   Sequencer(Exchange* exchange, const Clock* clock, Options options);
 
   // Takes `command` for the next batch, or refuses it with RESOURCE_EXHAUSTED:
-  // new messages when `max_pending` commands wait already, settlements and the
-  // rest at twice that, so that there is always room to finish what was begun.
-  // UNAVAILABLE after Stop(). Never blocks. `done` is not called on refusal.
+  // new messages and chunks when `max_pending` commands wait already,
+  // settlements and the rest at twice that, so that there is always room to
+  // finish what was begun. UNAVAILABLE after Stop(). Never blocks. `done` is
+  // not called on refusal.
   absl::Status Submit(Command command) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // While not OK, new messages are refused with `reason` (the disk is low);
-  // settlements go on.
+  // While not OK, new messages and chunks are refused with `reason` (the disk
+  // is low); settlements go on.
   void RefusePublish(absl::Status reason) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Commits batches until Stop(), or until the store fails: then the disk's

@@ -498,18 +498,17 @@ TEST_F(PublisherTest, EachMatterIsSealedUnderAKeyOfItsOwn) {
   EXPECT_EQ(opened->payload(2).content(), "common");
 }
 
-TEST_F(PublisherTest, AttachmentsAreNamedByTheMattersTheyAreAbout) {
+TEST_F(PublisherTest, AnAttachmentIsInTheConversationBeforeItIsNamed) {
   v1::Message message = FlagMessage({"Ann"});
   v1::Attachment attachment;
   attachment.set_matter_id("#1");
   attachment.set_sha256(std::string(32, 's'));
   attachment.set_media_type("image/jpeg");
   *message.add_attachments() = attachment;
+  EXPECT_EQ(ReasonOf(Refused(HospitalCaller(), message)), "ATTACHMENT_MISSING");
+  message.clear_attachments();
   const v1::PublishReceipt receipt =
       exchange_.Accept(HospitalCaller(), message);
-  EXPECT_EQ(
-      exchange_.Consume(kIntake)->Next().message().attachments(0).matter_id(),
-      receipt.matter_ids(0));
   message = TextMessage("b");
   message.set_conversation_id(receipt.conversation_id());
   *message.add_attachments() = attachment;

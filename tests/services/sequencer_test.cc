@@ -254,6 +254,20 @@ TEST_F(SequencerTest, RefusesMessagesWhileTheDiskIsLow) {
   EXPECT_THAT(replies_.Await(2), ElementsAre("ack", "a"));
 }
 
+TEST_F(SequencerTest, RefusesUploadsAndNotDownloadsWhileTheDiskIsLow) {
+  Begin();
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  const auto ask = [&](AttachmentAct act) {
+    return sequencer_->Submit(AttachmentCommand{
+        .caller = HospitalCaller(),
+        .act = std::move(act),
+        .done = [](const absl::StatusOr<v1::AttachmentRecord>&) {}});
+  };
+  EXPECT_EQ(ask(BeginUpload()).message(), "the disk is low");
+  EXPECT_EQ(ask(AddChunk()).message(), "the disk is low");
+  EXPECT_TRUE(ask(HandOutDocument()).ok());
+}
+
 TEST_F(SequencerTest, StopsAfterWhatItTook) {
   gate_.Close();
   Begin();

@@ -41,6 +41,13 @@ TEST(CryptoTest, Sha256GivesThePublishedDigests) {
       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+TEST(CryptoTest, Sha256OfAStreamIsThatOfItsPieces) {
+  Sha256Stream stream;
+  for (const char* piece : {"a", "", "bc"}) stream.Update(piece);
+  EXPECT_EQ(stream.Finish(), Sha256("abc"));
+  EXPECT_EQ(Sha256Stream().Finish(), Sha256(""));
+}
+
 TEST(CryptoTest, Sha256OfPartsIsThatOfTheirConcatenation) {
   EXPECT_EQ(Sha256({"a", "", "bc"}), Sha256("abc"));
   EXPECT_EQ(Sha256(std::initializer_list<absl::string_view>{}), Sha256(""));

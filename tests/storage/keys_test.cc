@@ -128,6 +128,13 @@ TEST(KeysTest, RangesFromANumberBeginThere) {
   EXPECT_TRUE(Holds(Conversations(kLast), ConversationKey(kLast)));
 }
 
+TEST(KeysTest, UploadEntriesHoldAllUploadsAndNothingElse) {
+  EXPECT_TRUE(Holds(UploadEntries(), UploadKey(0, "")));
+  EXPECT_TRUE(Holds(UploadEntries(), UploadKey(kLast, "\xff")));
+  EXPECT_FALSE(Holds(UploadEntries(), DocumentKey(1, "n")));
+  EXPECT_FALSE(Holds(UploadEntries(), QueueEntryKey("a", 1)));
+}
+
 TEST(KeysTest, SequenceOfIsTheNumberAtTheEnd) {
   for (const uint64_t number : kNumbers) {
     EXPECT_EQ(*SequenceOf(MessageKey(number)), number);
@@ -152,6 +159,10 @@ TEST(KeysTest, NamesOnDiskAreFixed) {
   EXPECT_EQ(TileKey(2, 1), absl::StrCat("t/\x02", one));
   EXPECT_EQ(QueueKey("q"), "r/q");
   EXPECT_EQ(DirectoryKey("school/1"), "D/school/1");
+  EXPECT_EQ(UploadKey(1, "n"), absl::StrCat("p/", one, "n"));
+  EXPECT_EQ(DocumentKey(1, "n"), absl::StrCat("f/", one, "n"));
+  EXPECT_EQ(ChunkKey(1, 0x102),
+            absl::StrCat("b/", one, std::string("\0\0\x01\x02", 4)));
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ v1::AccessPolicy TestAccessPolicy() {
   for (const v1::MessageKind kind :
        {v1::MESSAGE_KIND_CONTACT, v1::MESSAGE_KIND_WAITING_FLAG,
         v1::MESSAGE_KIND_WAITING_UPDATE, v1::MESSAGE_KIND_TAKEN,
-        v1::MESSAGE_KIND_DECISION}) {
+        v1::MESSAGE_KIND_DECISION, v1::MESSAGE_KIND_ATTACHMENT}) {
     rule->add_kinds(kind);
   }
   rule->add_purposes(v1::PURPOSE_SAFEGUARDING);
@@ -432,6 +432,20 @@ absl::StatusOr<v1::Matter> ExchangeFixture::FirstRead(
       caller, matter_id, actor, [&answer](absl::StatusOr<v1::Matter> matter) {
         answer = std::move(matter);
       }});
+  Step(std::move(commands));
+  return answer;
+}
+
+absl::StatusOr<v1::AttachmentRecord> ExchangeFixture::Attach(
+    const Identity& caller, AttachmentAct act) {
+  absl::StatusOr<v1::AttachmentRecord> answer =
+      absl::InternalError("not answered");
+  std::vector<Command> commands;
+  commands.push_back(
+      AttachmentCommand{caller, std::move(act),
+                        [&answer](absl::StatusOr<v1::AttachmentRecord> record) {
+                          answer = std::move(record);
+                        }});
   Step(std::move(commands));
   return answer;
 }

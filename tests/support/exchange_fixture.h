@@ -227,6 +227,9 @@ class ExchangeFixture {
   absl::StatusOr<v1::Matter> FirstRead(const Identity& caller,
                                        const std::string& matter_id,
                                        const std::string& name);
+  // About documents.
+  absl::StatusOr<v1::AttachmentRecord> Attach(const Identity& caller,
+                                              AttachmentAct act);
 
   // Time and steps.
   void Advance(absl::Duration by);
