@@ -1,0 +1,39 @@
+#include "tests/support/city/amendments.h"
+
+#include <utility>
+
+namespace baton::city {
+namespace {
+
+using absl::Hours;
+using absl::Minutes;
+
+constexpr double kNoticed = 0.5;
+constexpr double kWithdrawn = 0.01;
+
+}  // namespace
+
+void MaybeCorrect(const google::protobuf::Message& right, int child,
+                  const v1::Actor& actor, Dice* dice, Story* story) {
+  if (!dice->Chance(kNoticed)) return;
+  v1::ActOnMatterRequest act;
+  *act.mutable_actor() = actor;
+  v1::Correction* const correction = act.mutable_correction();
+  correction->set_reason("a typing mistake, noticed when filing");
+  correction->set_type(right.GetTypeName());
+  correction->set_content(right.SerializeAsString());
+  story->Respond(story->time() + dice->Between(Minutes(10), Hours(30)),
+                 story->raised_by(), child, std::move(act));
+}
+
+void MaybeWithdraw(int child, const v1::Actor& actor, Dice* dice,
+                   Story* story) {
+  if (!dice->Chance(kWithdrawn)) return;
+  v1::ActOnMatterRequest act;
+  *act.mutable_actor() = actor;
+  act.mutable_withdrawal()->set_reason("sent twice by mistake");
+  story->Respond(story->time() + dice->Between(Minutes(30), Hours(40)),
+                 story->raised_by(), child, std::move(act));
+}
+
+}  // namespace baton::city
