@@ -147,7 +147,8 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
       }
       *received.mutable_message() = *std::move(message);
     }
-    ApplyView(*directory, delivery.recipient, received.mutable_message());
+    ApplyView(*directory->Now(), delivery.recipient,
+              received.mutable_message());
     received.set_ack_id(
         FormatAckId({handover.leased.sequence, handover.leased.attempt}));
     received.set_delivery_attempt(handover.leased.attempt);

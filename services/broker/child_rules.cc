@@ -28,7 +28,6 @@
 namespace baton {
 namespace {
 
-
 // --- Checks.
 
 bool MayBeAnonymous(v1::AgencyClass agency_class) {
@@ -166,7 +165,8 @@ absl::Status ChildRules::Check(const Identity& sender,
   const std::vector<ChildPart> children = ReadChildParts(*message);
   for (const ChildPart& child : children) {
     MarkIdentifiers(child, message);
-    if (!child.restricted && IsSchoolUnknown(directory_->Next(), *message, child)) {
+    if (!child.restricted &&
+        IsSchoolUnknown(directory_->Next(), *message, child)) {
       AddMark(v1::MARK_CODE_UNKNOWN_RECIPIENT, child.part,
               "child.bodies.school", message);
     }

@@ -41,7 +41,8 @@ class ChildRules {
   static constexpr int kMaxHeldAlerts = 16;
 
   // Both must outlive the rules. `match_key` keys the match keys.
-  ChildRules(Ledger* ledger, const DirectoryBook* directory, std::string match_key);
+  ChildRules(Ledger* ledger, const DirectoryBook* directory,
+             std::string match_key);
 
   // Before anything is changed; recipients are resolved, and `conversation` is
   // null when `message` opens one. Refuses an anonymous professional

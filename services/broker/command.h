@@ -159,10 +159,10 @@ struct DeniedCommand {
   std::function<void()> done;
 };
 
-using Command = std::variant<PublishCommand, SettleCommand, SubscribeCommand,
-                             GrantCommand, UnsubscribeCommand, FirstReadCommand,
-                             ChangeAgencyCommand, AttachmentCommand,
-                             DeniedCommand>;
+using Command =
+    std::variant<PublishCommand, SettleCommand, SubscribeCommand, GrantCommand,
+                 UnsubscribeCommand, FirstReadCommand, ChangeAgencyCommand,
+                 AttachmentCommand, DeniedCommand>;
 
 }  // namespace baton
 

@@ -9,13 +9,13 @@
 #include "baton/v1/decision.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/agency/first_reads.h"
+#include "services/agency/intake_feed.h"
+#include "services/agency/intake_record.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
-#include "services/agency/first_reads.h"
-#include "services/agency/intake_feed.h"
-#include "services/agency/intake_record.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
 #include "tests/support/temp_dir.h"
@@ -106,10 +106,15 @@ class FakeLink final : public ExchangeLink {
 // A consuming system.
 class FakeSink final : public IntakeSink {
  public:
-  bool Send(v1::StreamIntakeResponse response) override {
+  bool Send(v1::Message message,
+            std::optional<absl::Time> heard_time) override {
     if (gone) return false;
     if (on_send) on_send();
-    received.push_back(std::move(response));
+    v1::StreamIntakeResponse& response = received.emplace_back();
+    *response.mutable_message() = std::move(message);
+    if (heard_time.has_value()) {
+      *response.mutable_exchange_heard_time() = ToProto(*heard_time);
+    }
     return true;
   }
   void End(absl::Status status) override { ended = std::move(status); }
@@ -191,22 +196,24 @@ class CouncilDeskTest : public testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     loop_ = std::make_unique<AgencyLoop>(store_.get(), &clock_);
-    CouncilDesk::Options desk_options;
-    desk_options.outbox.sender = Ours();
-    desk_options.outbox.max_held = max_held_;
-    desk_options.environment = v1::ENVIRONMENT_TRAINING;
-    auto desk = CouncilDesk::Open(
+    Office::Options options_of_office;
+    options_of_office.outbox.sender = Ours();
+    options_of_office.outbox.max_held = max_held_;
+    options_of_office.cases.environment = v1::ENVIRONMENT_TRAINING;
+    auto office = Office::Open(
         {.store = store_.get(), .loop = loop_.get(), .link = &link_},
-        std::move(desk_options), now_);
-    ASSERT_TRUE(desk.ok()) << desk.status();
-    desk_ = *std::move(desk);
-    loop_->set_desk(desk_.get());
+        std::move(options_of_office), now_);
+    ASSERT_TRUE(office.ok()) << office.status();
+    office_ = *std::move(office);
+    desk_ = std::make_unique<CouncilDesk>(office_.get());
+    loop_->set_desk(office_.get());
   }
 
   // The process ends without warning and starts again; calls that were under
   // way are never answered.
   void Restart() {
     desk_.reset();
+    office_.reset();
     loop_.reset();
     store_.reset();
     counting_.reset();
@@ -238,7 +245,7 @@ class CouncilDeskTest : public testing::Test {
     v1::ReceivedMessage received;
     *received.mutable_message() = message;
     received.set_ack_id(absl::StrCat("a-", ++deliveries_));
-    On([&] { desk_->OnMessages(kQueue, {received}); });
+    On([&] { office_->OnMessages(kQueue, {received}); });
   }
 
   absl::StatusOr<v1::TakeMatterResponse> Take(
@@ -343,11 +350,13 @@ class CouncilDeskTest : public testing::Test {
   std::shared_ptr<FakeSink> Subscribe(uint64_t id, const std::string& consumer,
                                       int credit) {
     auto sink = std::make_shared<FakeSink>();
-    On([&] { desk_->Subscribe(id, consumer, credit, sink); });
+    On([&] { office_->intake()->Subscribe(id, consumer, credit, sink); });
     return sink;
   }
   void Acknowledge(uint64_t id, const std::vector<std::string>& message_ids) {
-    On([&] { EXPECT_TRUE(desk_->Acknowledge(id, message_ids).ok()); });
+    On([&] {
+      EXPECT_TRUE(office_->intake()->Acknowledge(id, message_ids).ok());
+    });
   }
 
   class : public Clock {
@@ -365,6 +374,7 @@ class CouncilDeskTest : public testing::Test {
   std::unique_ptr<CountingStore> counting_;
   std::unique_ptr<AgencyStore> store_;
   std::unique_ptr<AgencyLoop> loop_;
+  std::unique_ptr<Office> office_;
   std::unique_ptr<CouncilDesk> desk_;
 };
 
@@ -383,7 +393,7 @@ TEST_F(CouncilDeskTest, AMessageThatCannotBeStoredIsNotAcknowledged) {
   v1::ReceivedMessage received;
   *received.mutable_message() = Opening();
   ASSERT_TRUE(
-      loop_->Post([&](Instant) { desk_->OnMessages(kQueue, {received}); }));
+      loop_->Post([&](Instant) { office_->OnMessages(kQueue, {received}); }));
   EXPECT_FALSE(loop_->Step(now_).ok());
   EXPECT_THAT(link_.acknowledged, IsEmpty());
 }
@@ -535,7 +545,7 @@ TEST_F(CouncilDeskTest, AFirstReadIsToldAgainUntilTheExchangeHasIt) {
   Advance(FirstReads::kRetryDelay);
   AnswerFirstRead(absl::UnavailableError("away"));
   // Watching begins: the exchange is back.
-  On([&] { desk_->OnWatching(); });
+  On([&] { office_->OnWatching(); });
   ASSERT_THAT(link_.first_reads, SizeIs(1));
   Restart();
   Settle();
@@ -832,7 +842,7 @@ TEST_F(CouncilDeskTest, AnAnswerWaitsForAnExchangeThatIsAway) {
   Advance(*loop_->next_turn() - now_.steady);
   EXPECT_THAT(link_.published, SizeIs(1));
   AnswerPublish(absl::UnavailableError("away"));
-  On([&] { desk_->OnWatching(); });
+  On([&] { office_->OnWatching(); });
   EXPECT_THAT(link_.published, SizeIs(1));
 }
 
@@ -843,7 +853,7 @@ TEST_F(CouncilDeskTest, APublishWithoutItsReceiptIsTriedAgain) {
   link_.published.clear();
   On([&] { done(v1::PublishResponse()); });
   EXPECT_EQ(Row().answer_state(), v1::OUTBOX_STATE_HELD);
-  On([&] { desk_->OnWatching(); });
+  On([&] { office_->OnWatching(); });
   EXPECT_THAT(link_.published, SizeIs(1));
 }
 
@@ -928,7 +938,7 @@ TEST_F(CouncilDeskTest, AConsumerIsOfferedItsCreditInOrder) {
   EXPECT_THAT(sink->TakeIds(), ElementsAre("m-1", "m-2"));
   Acknowledge(1, {"m-2"});
   EXPECT_THAT(sink->TakeIds(), ElementsAre("m-3"));
-  On([&] { desk_->SetCredit(1, 10); });
+  On([&] { office_->intake()->SetCredit(1, 10); });
   EXPECT_THAT(sink->TakeIds(), ElementsAre("m-4", "m-5"));
   Deliver(MessageAbout("m-6", {"c-1.1"}));
   EXPECT_THAT(sink->TakeIds(), ElementsAre("m-6"));
@@ -974,12 +984,12 @@ TEST_F(CouncilDeskTest, AStreamThatIsGoneIsForgotten) {
 
 TEST_F(CouncilDeskTest, StreamsAndListsSayWhenTheExchangeWasHeard) {
   EXPECT_FALSE(List().has_exchange_heard_time());
-  EXPECT_FALSE(desk_->Heartbeat().has_exchange_heard_time());
-  On([&] { desk_->OnHeard(); });
+  EXPECT_FALSE(office_->intake()->heard_time().has_value());
+  On([&] { office_->OnHeard(); });
   const absl::Time heard = now_.wall;
   Advance(absl::Minutes(3));
   EXPECT_EQ(FromProto(List().exchange_heard_time()), heard);
-  EXPECT_EQ(FromProto(desk_->Heartbeat().exchange_heard_time()), heard);
+  EXPECT_EQ(office_->intake()->heard_time(), heard);
   Deliver(Opening());
   const auto sink = Subscribe(1, "cms", 10);
   ASSERT_THAT(sink->received, SizeIs(1));

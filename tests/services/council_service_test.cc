@@ -140,7 +140,7 @@ class CouncilServiceTest : public testing::Test {
 
   void StartCouncil() {
     const auto config =
-        ReadCouncilConfig(Write("council.txtpb", kCouncilConfig));
+        Council::ReadConfig(Write("council.txtpb", kCouncilConfig));
     ASSERT_TRUE(config.ok()) << config.status();
     auto council = Council::Start(*config, &clock_, &random_, file_system_);
     ASSERT_TRUE(council.ok()) << council.status();
@@ -507,7 +507,8 @@ TEST_F(CouncilServiceTest, AFailedSyncEndsTheProcessAndItsCallsAreAnswered) {
 // --- Configuration.
 
 TEST_F(CouncilServiceTest, ConfigurationWithoutDesksConsumesIntake) {
-  const auto config = ReadCouncilConfig(Write("council.txtpb", kCouncilConfig));
+  const auto config =
+      Council::ReadConfig(Write("council.txtpb", kCouncilConfig));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->desks(), ElementsAre("intake"));
 }
@@ -523,7 +524,7 @@ desks: "intake"
 desks: "In Take"
 desks: "intake"
 )");
-  const absl::Status status = ReadCouncilConfig(file).status();
+  const absl::Status status = Council::ReadConfig(file).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   for (const std::string& fault :
        {absl::StrCat(file, ":2: service.agency.agency_class"),

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/agency/recipients.h"
 #include "services/common/agency.h"
 #include "services/common/clock.h"
 #include "services/common/faults.h"
@@ -39,20 +40,23 @@ class EmergencyDeskTest : public ::testing::Test {
 
   void Open() {
     loop_ = std::make_unique<AgencyLoop>(disk_.store.get(), &clock_);
-    auto opened = EmergencyDesk::Open(
-        {.config = &config_,
-         .store = disk_.store.get(),
-         .loop = loop_.get(),
-         .link = &link_,
-         .on_change =
-             [this](v1::WaitingStatus status) { told_.push_back(status); }},
-        disk_.now);
+    auto opened = Office::Open(
+        {.store = disk_.store.get(), .loop = loop_.get(), .link = &link_},
+        OfficeOptions(config_), disk_.now);
     ASSERT_TRUE(opened.ok()) << opened.status();
-    desk_ = *std::move(opened);
-    loop_->set_desk(desk_.get());
+    office_ = *std::move(opened);
+    desk_ = std::make_unique<EmergencyDesk>(office_.get(), config_);
+    office_->cases()->AddListener(
+        [this](const v1::CaseRecord& wait, Instant now) {
+          loop_->Tell([this, status = desk_->StatusOf(wait, now)] {
+            if (status.ok()) told_.push_back(*status);
+          });
+        });
+    loop_->set_desk(office_.get());
   }
   void Restart() {
     desk_.reset();
+    office_.reset();
     loop_.reset();
     link_.published.clear();
     link_.looked_up.clear();
@@ -130,8 +134,8 @@ class EmergencyDeskTest : public ::testing::Test {
   }
   void Tell(const v1::Conversation& conversation) {
     ASSERT_TRUE(loop_->Post([this, conversation](Instant) {
-      desk_->OnHeard();
-      desk_->OnConversation(conversation);
+      office_->OnHeard();
+      office_->OnConversation(conversation);
     }));
     Step();
   }
@@ -145,6 +149,7 @@ class EmergencyDeskTest : public ::testing::Test {
   SystemClock clock_;
   HeldLink link_;
   std::unique_ptr<AgencyLoop> loop_;
+  std::unique_ptr<Office> office_;
   std::unique_ptr<EmergencyDesk> desk_;
   std::vector<v1::WaitingStatus> told_;
 };
@@ -374,7 +379,7 @@ TEST_F(EmergencyDeskTest, MessagesFollowTheFlagInOrderWithItsIds) {
 TEST_F(EmergencyDeskTest, AfterAConnectionOpenWaitsAreLookedUpAgain) {
   FlagAndAccept();
   link_.looked_up.clear();
-  ASSERT_TRUE(loop_->Post([this](Instant) { desk_->OnWatching(); }));
+  ASSERT_TRUE(loop_->Post([this](Instant) { office_->OnWatching(); }));
   Step();
   ASSERT_THAT(link_.looked_up, SizeIs(1));
   EXPECT_EQ(link_.looked_up[0].request.conversation_id(), "c-1");

@@ -504,7 +504,7 @@ void ExchangeFixture::Deliver(StepResult::Delivery delivery) {
       ASSERT_TRUE(opened.ok()) << opened.status();
       message = *std::move(opened);
     }
-    ApplyView(*directory_, delivery.recipient, &message);
+    ApplyView(*directory_->Now(), delivery.recipient, &message);
     *received.mutable_message() = std::move(message);
   }
   delivery.sink->Deliver(std::move(messages));

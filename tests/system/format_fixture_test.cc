@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/agency/recipients.h"
 #include "services/broker/access.h"
 #include "services/broker/directory_book.h"
 #include "services/broker/exchange.h"
@@ -108,14 +109,12 @@ TEST_P(FormatFixtureTest, TheEmergencyServiceOpensItsDatabase) {
   const v1::EmergencyConfig config;
   AgencyLoop loop(store->get(), &clock_);
   HeldLink link;
-  auto desk = EmergencyDesk::Open({.config = &config,
-                                   .store = store->get(),
-                                   .loop = &loop,
-                                   .link = &link,
-                                   .on_change = nullptr},
-                                  clock_.Now());
-  ASSERT_TRUE(desk.ok()) << desk.status();
-  const auto status = (*desk)->Get("ED-2026-000123", clock_.Now());
+  auto office =
+      Office::Open({.store = store->get(), .loop = &loop, .link = &link},
+                   OfficeOptions(config), clock_.Now());
+  ASSERT_TRUE(office.ok()) << office.status();
+  EmergencyDesk desk(office->get(), config);
+  const auto status = desk.Get("ED-2026-000123", clock_.Now());
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->outbox_state(), v1::OUTBOX_STATE_ACCEPTED);
   EXPECT_THAT(status->headline(), HasSubstr("strategy discussion"));
@@ -129,13 +128,15 @@ TEST_P(FormatFixtureTest, TheCouncilServiceOpensItsDatabase) {
   ASSERT_TRUE(store.ok()) << store.status();
   AgencyLoop loop(store->get(), &clock_);
   HeldLink link;
-  auto desk = CouncilDesk::Open(
-      {.store = store->get(), .loop = &loop, .link = &link},
-      {.outbox = {}, .environment = v1::ENVIRONMENT_TRAINING}, clock_.Now());
-  ASSERT_TRUE(desk.ok()) << desk.status();
+  const v1::CouncilConfig config;
+  auto office =
+      Office::Open({.store = store->get(), .loop = &loop, .link = &link},
+                   OfficeOptions(config), clock_.Now());
+  ASSERT_TRUE(office.ok()) << office.status();
+  CouncilDesk desk(office->get());
   v1::ListIntakeRequest request;
   request.set_include_decided(true);
-  const auto intake = (*desk)->List(request);
+  const auto intake = desk.List(request);
   ASSERT_TRUE(intake.ok()) << intake.status();
   ASSERT_EQ(intake->items_size(), 1);
   EXPECT_EQ(intake->items(0).matter_id(), "c-1.1");

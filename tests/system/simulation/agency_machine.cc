@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "services/agency/recipients.h"
 #include "storage/format.h"
 #include "storage/status.h"
 
@@ -42,9 +43,13 @@ absl::Status AgencyMachine::Open() {
       .post = [this](AgencyLoop::Event event) { Post(std::move(event)); },
       .on_conversation = parts_.on_conversation,
       .silent = [this] { return silent(); }});
-  RETURN_IF_ERROR(OpenDesk());
-  loop_->set_desk(desk());
-  link_->Listen(listener(), parts_.queues);
+  ASSIGN_OR_RETURN(office_, Office::Open({.store = store_.get(),
+                                          .loop = loop_.get(),
+                                          .link = link_.get()},
+                                         OptionsOfOffice(), clock_.Now()));
+  OpenDesk();
+  loop_->set_desk(office_.get());
+  link_->Listen(office_.get(), parts_.queues);
   StepSoon();
   After(kMarkInterval, [this] { SyncMark(); });
   return absl::OkStatus();
@@ -53,6 +58,7 @@ absl::Status AgencyMachine::Open() {
 void AgencyMachine::Close() {
   link_.reset();
   CloseDesk();
+  office_.reset();
   loop_.reset();
   store_.reset();
   database_.reset();
@@ -101,29 +107,33 @@ EmergencyMachine::EmergencyMachine(
       config_(std::move(config)),
       on_status_(std::move(on_status)) {}
 
-absl::Status EmergencyMachine::OpenDesk() {
-  ASSIGN_OR_RETURN(desk_,
-                   EmergencyDesk::Open({.config = &config_,
-                                        .store = store_.get(),
-                                        .loop = loop_.get(),
-                                        .link = link_.get(),
-                                        .on_change =
-                                            [this](v1::WaitingStatus status) {
-                                              if (!silent()) on_status_(status);
-                                            }},
-                                       clock_.Now()));
-  return absl::OkStatus();
+Office::Options EmergencyMachine::OptionsOfOffice() const {
+  return OfficeOptions(config_);
 }
 
-absl::Status CouncilMachine::OpenDesk() {
-  CouncilDesk::Options options;
+void EmergencyMachine::OpenDesk() {
+  desk_ = std::make_unique<EmergencyDesk>(office_.get(), config_);
+  office_->cases()->AddListener([this](const v1::CaseRecord& wait,
+                                       Instant now) {
+    const absl::StatusOr<v1::WaitingStatus> status = desk_->StatusOf(wait, now);
+    ASSERT_TRUE(status.ok()) << status.status();
+    // Who watches a reference means its latest wait.
+    if (office_->cases()->IsEarlier(wait) && !status->alarm()) return;
+    loop_->Tell([this, status = *status] {
+      if (!silent()) on_status_(status);
+    });
+  });
+}
+
+Office::Options CouncilMachine::OptionsOfOffice() const {
+  Office::Options options;
   options.outbox.sender = parts_.agency;
-  options.environment = v1::ENVIRONMENT_TRAINING;
-  ASSIGN_OR_RETURN(desk_, CouncilDesk::Open({.store = store_.get(),
-                                             .loop = loop_.get(),
-                                             .link = link_.get()},
-                                            std::move(options), clock_.Now()));
-  return absl::OkStatus();
+  options.cases.environment = v1::ENVIRONMENT_TRAINING;
+  return options;
+}
+
+void CouncilMachine::OpenDesk() {
+  desk_ = std::make_unique<CouncilDesk>(office_.get());
 }
 
 }  // namespace baton::sim

@@ -65,11 +65,10 @@ class AgencyMachine : public Machine {
     return absl::IsDataLoss(error) || absl::IsInternal(error);
   }
 
-  // Makes the desk on store, loop and link.
-  virtual absl::Status OpenDesk() = 0;
+  virtual Office::Options OptionsOfOffice() const = 0;
+  // Makes the desk on the office.
+  virtual void OpenDesk() = 0;
   virtual void CloseDesk() = 0;
-  virtual AgencyDesk* desk() = 0;
-  virtual ExchangeListener* listener() = 0;
 
   absl::Status Open() final;
   void Close() final;
@@ -80,6 +79,7 @@ class AgencyMachine : public Machine {
   std::unique_ptr<AgencyStore> store_;
   std::unique_ptr<AgencyLoop> loop_;
   std::unique_ptr<SimLink> link_;
+  std::unique_ptr<Office> office_;
 
  private:
   void Post(AgencyLoop::Event event);
@@ -101,10 +101,9 @@ class EmergencyMachine final : public AgencyMachine {
   EmergencyDesk& the_desk() { return *desk_; }
 
  private:
-  absl::Status OpenDesk() override;
+  Office::Options OptionsOfOffice() const override;
+  void OpenDesk() override;
   void CloseDesk() override { desk_.reset(); }
-  AgencyDesk* desk() override { return desk_.get(); }
-  ExchangeListener* listener() override { return desk_.get(); }
 
   const v1::EmergencyConfig config_;
   const std::function<void(const v1::WaitingStatus&)> on_status_;
@@ -119,10 +118,9 @@ class CouncilMachine final : public AgencyMachine {
   CouncilDesk& the_desk() { return *desk_; }
 
  private:
-  absl::Status OpenDesk() override;
+  Office::Options OptionsOfOffice() const override;
+  void OpenDesk() override;
   void CloseDesk() override { desk_.reset(); }
-  AgencyDesk* desk() override { return desk_.get(); }
-  ExchangeListener* listener() override { return desk_.get(); }
 
   std::unique_ptr<CouncilDesk> desk_;
 };
