@@ -144,14 +144,11 @@ void FormCheck::Reference(const std::string& reference,
 }
 
 void FormCheck::Actor(const v1::Actor& actor, absl::string_view field) {
-  if (actor.name().empty()) Fault(absl::StrCat(field, ".name"), "is required");
-  if (actor.name().size() > 128 || actor.role().size() > 128 ||
-      actor.team().size() > 128 || actor.phone().size() > 32 ||
-      actor.secure_email().size() > 254) {
-    Fault(field,
-          "name, role and team have at most 128 bytes, phone 32, secure_email "
-          "254");
-  }
+  Text(actor.name(), true, 128, absl::StrCat(field, ".name"));
+  Text(actor.role(), false, 128, absl::StrCat(field, ".role"));
+  Text(actor.team(), false, 128, absl::StrCat(field, ".team"));
+  Text(actor.phone(), false, 32, absl::StrCat(field, ".phone"));
+  Text(actor.secure_email(), false, 254, absl::StrCat(field, ".secure_email"));
 }
 
 void FormCheck::ReachableActor(const v1::Actor& actor,

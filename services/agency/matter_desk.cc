@@ -160,7 +160,9 @@ absl::StatusOr<ActionContext> MatterDesk::ContextFor(
     ASSIGN_OR_RETURN(const v1::Message opening,
                      parts_.intake->OpeningMessage(matter));
     context.legal_basis = opening.legal_basis();
-    context.purpose = opening.purpose();
+    if (opening.purpose() != v1::PURPOSE_UNSPECIFIED) {
+      context.purpose = opening.purpose();
+    }
   }
   for (const v1::OpenQuestion& question : matter.questions()) {
     if (question.message_id() == request.in_reply_to()) {

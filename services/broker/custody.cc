@@ -381,14 +381,16 @@ class StatementEffect {
   }
 
   void operator()(const v1::Unlink& unlink) {
-    RecordUnlinked(receipt_, unlink.worker(), unlink.other_matter_id(), index_,
-                   conversation_);
-    Tell(v1::AUDIT_TYPE_UNLINKED, unlink.other_matter_id());
+    if (RecordUnlinked(receipt_, unlink.worker(), unlink.other_matter_id(),
+                       index_, conversation_)) {
+      Tell(v1::AUDIT_TYPE_UNLINKED, unlink.other_matter_id());
+    }
   }
 
   void operator()(const v1::Release& release) {
-    RecordReleased(receipt_, release.worker(), index_, conversation_);
-    Tell(v1::AUDIT_TYPE_RELEASED);
+    if (RecordReleased(receipt_, release.worker(), index_, conversation_)) {
+      Tell(v1::AUDIT_TYPE_RELEASED);
+    }
   }
 
   void operator()(const v1::TransferOffer& offer) {

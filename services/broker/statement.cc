@@ -295,7 +295,11 @@ absl::Status AppendEffects(const Identity& sender, const v1::Message& message,
     entry.set_matter_id(matter.matter().matter_id());
     entry.set_matter_version(effect.version);
     entry.set_details_commitment(commitment);
-    entry.set_code(effect.code);
+    if (effect.type == v1::AUDIT_TYPE_UNLINKED) {
+      entry.set_other_matter_id(effect.code);
+    } else {
+      entry.set_code(effect.code);
+    }
     if (effect.type == v1::AUDIT_TYPE_HOLDER_CHANGED) {
       *entry.mutable_holder() = effect.address;
     } else if (effect.address.has_agency()) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/agency/recipients.h"
+#include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/emergency/waiting_check.h"
 #include "storage/status.h"
@@ -38,9 +39,16 @@ absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Flag(
   if (flag.arrived_time().has_value()) {
     form.since_time = FromProto(flag.arrived_time().value());
   }
-  ASSIGN_OR_RETURN(const v1::CaseRecord wait,
-                   office_->cases()->Raise(form, now));
-  return StatusOf(wait, now);
+  const absl::StatusOr<v1::CaseRecord> wait =
+      office_->cases()->Raise(form, now);
+  if (ReasonOf(wait.status()) == "CASE_IS_OPEN") {
+    return WithReason(
+        absl::AlreadyExistsError(
+            "this sender_reference has an open wait: update, move or end it"),
+        "WAIT_IS_OPEN");
+  }
+  if (!wait.ok()) return wait.status();
+  return StatusOf(*wait, now);
 }
 
 absl::StatusOr<v1::WaitingStatus> EmergencyDesk::Follow(

@@ -323,9 +323,15 @@ TEST_F(ChildRulesTest, Rule14OnlyTheHolderUndoesALinkThatIsThere) {
   const std::string faults =
       Refused(CouncilCaller(), With(nothing, missing.matter_ids(0), empty),
               absl::StatusCode::kInvalidArgument);
-  for (const char* field : {"other_matter_id", "reason", "worker"}) {
+  for (const char* field : {"reason", "worker"}) {
     EXPECT_THAT(faults, HasSubstr(field));
   }
+  empty.set_reason("not the same child");
+  *empty.mutable_worker() = TestWorker();
+  EXPECT_THAT(
+      Refused(CouncilCaller(), With(nothing, missing.matter_ids(0), empty),
+              absl::StatusCode::kInvalidArgument),
+      HasSubstr("other_matter_id"));
   Refused(CouncilCaller(), nothing, absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(LinksOf(wait), SizeIs(1));
 }
