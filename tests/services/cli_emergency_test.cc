@@ -64,8 +64,9 @@ class FakeEmergency final : public v1::EmergencyService::Service {
       ServerContext*, const v1::WatchWaitingRequest*,
       grpc::ServerWriter<v1::WatchWaitingResponse>* writer) override {
     if (watches.empty()) return Status(grpc::StatusCode::NOT_FOUND, "no wait");
-    for (const auto& response : watches.front()) writer->Write(response);
+    const auto script = std::move(watches.front());
     watches.pop_front();
+    for (const auto& response : script) writer->Write(response);
     return Status(grpc::StatusCode::UNAVAILABLE, "stopping");
   }
   Status ListNeedsAttention(ServerContext*,

@@ -32,6 +32,12 @@ class CountingRandom final : public RandomSource {
 // at 21:40 on 3 January 2026.
 class CliTest : public testing::Test {
  protected:
+  // A call may still run when its client has left; it must not outlive the
+  // service, which the derived test owns.
+  void TearDown() override {
+    if (server_ != nullptr) server_->Shutdown();
+  }
+
   // Called by the test's own constructor, before any Run().
   void Serve(const std::vector<grpc::Service*>& services) {
     grpc::ServerBuilder builder;
