@@ -383,7 +383,7 @@ TEST_F(RaisedHereTest, Rule11ATypoIsMarkedAndTheWrongEnvironmentRefused) {
   ASSERT_EQ(status->marks_size(), 1);
   EXPECT_EQ(status->marks(0).code(), v1::MARK_CODE_FAILED_CHECK);
   EXPECT_EQ(status->marks(0).field(), "children[0].child.nhs_number");
-  number.set_value("4010232137");  // Could be somebody's.
+  number.set_value("1234567890");  // Not of the 999 range.
   contact.set_request_id("r-2");
   contact.set_sender_reference("CPOMS-2");
   EXPECT_TRUE(absl::IsInvalidArgument(Raise(contact).status()));
