@@ -2,12 +2,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/cli/audit_commands.h"
+#include "services/cli/case_commands.h"
 #include "services/cli/client_config.h"
 #include "services/cli/command_line.h"
+#include "services/cli/context_commands.h"
 #include "services/cli/council_commands.h"
 #include "services/cli/directory_commands.h"
 #include "services/cli/emergency_commands.h"
 #include "services/cli/environment_tag.h"
+#include "services/cli/inbox_commands.h"
+#include "services/cli/manual_commands.h"
+#include "services/cli/matter_commands.h"
+#include "services/cli/police_commands.h"
+#include "services/cli/school_commands.h"
 #include "services/cli/suggest.h"
 #include "services/cli/track_command.h"
 #include "storage/status.h"
@@ -15,22 +22,33 @@
 namespace baton::cli {
 namespace {
 
-absl::StatusOr<Format> FormatFrom(const std::string& word) {
-  if (word.empty() || word == "table") return Format::kTable;
-  if (word == "json") return Format::kJson;
-  if (word == "csv") return Format::kCsv;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--output: \"", word, "\" is not table, json or csv",
-                   DidYouMean(word, {"table", "json", "csv"})));
+absl::Status ChooseFormat(const std::string& word, Session* session) {
+  session->json_lines = word == "jsonl";
+  if (word.empty() || word == "table") {
+    session->format = Format::kTable;
+  } else if (word == "json" || word == "jsonl") {
+    session->format = Format::kJson;
+  } else if (word == "csv") {
+    session->format = Format::kCsv;
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--output: \"", word, "\" is not table, json, jsonl or csv",
+        DidYouMean(word, {"table", "json", "jsonl", "csv"})));
+  }
+  return absl::OkStatus();
 }
 
-absl::StatusOr<Session> Prepare(const Arguments& arguments,
+absl::StatusOr<Session> Prepare(const Invocation& invocation,
                                 const Environment& environment) {
+  const Arguments& arguments = invocation.arguments;
+  Session session{environment, {}};
+  RETURN_IF_ERROR(ChooseFormat(arguments.Get("--output"), &session));
+  if (invocation.command->local) return session;
   const std::string file = arguments.Has("--config") ? arguments.Get("--config")
                                                      : environment.config_file;
-  ASSIGN_OR_RETURN(const Format format, FormatFrom(arguments.Get("--output")));
-  ASSIGN_OR_RETURN(v1::ClientConfig config, LoadClientConfig(file));
-  return Session{environment, std::move(config), format};
+  ASSIGN_OR_RETURN(session.config,
+                   LoadClientConfig(file, arguments.Get("--context")));
+  return session;
 }
 
 // Shows beside everything else whether this is live or training.
@@ -47,14 +65,15 @@ absl::StatusOr<ExitCode> RunTagged(const Invocation& invocation,
   EnvironmentTag tag(where, &session.out());
   Environment environment = session.environment;
   environment.out = &tag.stream();
-  return command.run(command.options, invocation.arguments,
-                     {environment, session.config, session.format});
+  return command.run(
+      command.options, invocation.arguments,
+      {environment, session.config, session.format, session.json_lines});
 }
 
 absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
                                     const Environment& environment) {
   const Command& command = *invocation.command;
-  auto session = Prepare(invocation.arguments, environment);
+  auto session = Prepare(invocation, environment);
   if (!session.ok()) {
     return command.submits ? NotSubmitted(session.status(), "")
                            : session.status();
@@ -71,8 +90,10 @@ ExitCode Report(const absl::Status& error, const Environment& environment) {
 
 std::vector<Command> AllCommands() {
   std::vector<Command> commands = EmergencyCommands();
-  for (const auto& family : {CouncilCommands(), TrackCommands(),
-                             AuditCommands(), DirectoryCommands()}) {
+  for (const auto& family :
+       {PoliceCommands(), SchoolCommands(), CouncilCommands(), CaseCommands(),
+        InboxCommands(), MatterCommands(), TrackCommands(), AuditCommands(),
+        DirectoryCommands(), ContextCommands(), ManualCommands()}) {
     commands.insert(commands.end(), family.begin(), family.end());
   }
   return commands;

@@ -44,6 +44,10 @@ struct Command {
   Runner run;
   // Something is sent: its help says what to do in immediate danger.
   bool submits = false;
+  // Runs with an empty configuration: it calls nobody.
+  bool local = false;
+  // Not in --help: for builds and installers.
+  bool hidden = false;
 };
 
 }  // namespace baton::cli

@@ -56,6 +56,23 @@ void AddOption(const OptionSpec& spec, CLI::App* app) {
   }
 }
 
+OptionNode DescribeOption(const CLI::Option& option) {
+  OptionNode node = {.help = option.get_description()};
+  for (const std::string& name : option.get_snames()) {
+    node.names.push_back(absl::StrCat("-", name));
+  }
+  for (const std::string& name : option.get_lnames()) {
+    node.names.push_back(absl::StrCat("--", name));
+  }
+  if (option.get_positional()) node.names.push_back(option.get_name(true));
+  node.positional = option.get_positional();
+  // A flag, --help among them, expects nothing.
+  if (!node.positional && option.get_items_expected_max() > 0) {
+    node.placeholder = option.get_type_name();
+  }
+  return node;
+}
+
 // CLI11's tree for our table of commands.
 class Tree {
  public:
@@ -77,6 +94,8 @@ class Tree {
     return app;
   }
 
+  CommandNode Describe() { return Describe(&root_); }
+
   // Null for a level that is no command by itself.
   const Command* CommandOf(const CLI::App* app) const {
     auto it = commands_.find(app);
@@ -84,9 +103,24 @@ class Tree {
   }
 
  private:
+  CommandNode Describe(CLI::App* app) const {
+    const Command* command = CommandOf(app);
+    CommandNode node = {.name = app->get_name(),
+                        .help = app->get_description(),
+                        .submits = command != nullptr && command->submits};
+    for (const CLI::Option* option : app->get_options()) {
+      node.options.push_back(DescribeOption(*option));
+    }
+    for (CLI::App* sub : app->get_subcommands({})) {
+      if (!sub->get_group().empty()) node.commands.push_back(Describe(sub));
+    }
+    return node;
+  }
+
   void Add(const Command& command) {
     CLI::App* app = Family(command)->add_subcommand(command.name, command.help);
     app->allow_extras();
+    if (command.hidden) app->group("");
     if (command.submits) app->footer(absl::StrCat("\n", kDangerLine));
     for (const OptionSpec& option : command.options) AddOption(option, app);
     for (const OptionSpec& option : CommonOptions()) AddOption(option, app);
@@ -196,10 +230,16 @@ absl::StatusOr<Invocation> Understand(Tree& tree) {
 
 const std::vector<OptionSpec>& CommonOptions() {
   static const auto& options = *new std::vector<OptionSpec>{
-      {"--output", "table|json|csv", "how to print; default: table"},
+      {"--output", "table|json|jsonl|csv",
+       "how to print; default: table; jsonl: a list as one object a line"},
+      {"--context", "NAME", "one of the configuration's contexts"},
       {"--config", "FILE",
        "default: $BATON_CONFIG, then ~/.config/baton/client.txtpb"}};
   return options;
+}
+
+CommandNode DescribeCommands(const std::vector<Command>& commands) {
+  return Tree(commands).Describe();
 }
 
 absl::StatusOr<Invocation> ParseCommandLine(

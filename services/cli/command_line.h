@@ -17,8 +17,28 @@ struct Invocation {
   bool asked = false;  // The text was asked for; otherwise it is a reminder.
 };
 
-// Options every command takes beside its own: --output, --config.
+// Options every command takes beside its own: --output, --context, --config.
 const std::vector<OptionSpec>& CommonOptions();
+
+// An option or positional, as the parser knows it.
+struct OptionNode {
+  std::vector<std::string> names;  // "-o", "--output"; "MATTER".
+  std::string placeholder = {};    // "NAME", "yes|no"; empty: takes nothing.
+  std::string help = {};
+  bool positional = false;
+};
+
+// A command, or a family of them, as the parser knows it.
+struct CommandNode {
+  std::string name;
+  std::string help;
+  bool submits = false;
+  std::vector<OptionNode> options = {};
+  std::vector<CommandNode> commands = {};  // Without the hidden ones.
+};
+
+// The whole tree, for what is generated from it: completion and manual.
+CommandNode DescribeCommands(const std::vector<Command>& commands);
 
 // Reads `arguments` by `commands`, which must outlive the result.
 // INVALID_ARGUMENT says what was not understood and what is nearest to it.

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "baton/v1/council_service.grpc.pb.h"
-#include "services/cli/fields.h"
+#include "services/cli/case_submission.h"
+#include "services/cli/council_options.h"
+#include "services/cli/intake_view.h"
 #include "services/cli/listing.h"
-#include "services/cli/patience.h"
-#include "services/cli/readable.h"
-#include "services/cli/request.h"
+#include "services/cli/standing.h"
+#include "services/cli/submit.h"
 #include "services/cli/words.h"
-#include "services/common/proto_time.h"
 #include "storage/status.h"
 
 namespace baton::cli {
@@ -20,138 +18,29 @@ namespace {
 using CouncilClient = Client<v1::CouncilService>;
 using Stub = CouncilClient::Stub;
 
-absl::StatusOr<CouncilClient> Connected(const Session& session) {
+absl::StatusOr<CouncilClient> Connected(const Arguments&,
+                                        const Session& session) {
   return CouncilClient::Connect(session, "council_address",
                                 session.config.council_address());
-}
-
-std::string StandsText(const v1::IntakeItem& item) {
-  std::string text;
-  switch (item.state()) {
-    case v1::MATTER_STATE_DECIDED:
-      text = absl::StrCat("decided: ", Text(item.outcome()));
-      break;
-    case v1::MATTER_STATE_TAKEN:
-      text = item.opened() ? "taken" : "taken, but never opened";
-      break;
-    default:
-      text =
-          item.opened() ? "opened; nobody has taken it" : "nobody has looked";
-  }
-  return item.copy() ? absl::StrCat(text, " (copy: another acts)") : text;
-}
-
-// Where our answer is on its way to the sender.
-std::string AnswerText(const v1::IntakeItem& item) {
-  switch (item.answer_state()) {
-    case v1::OUTBOX_STATE_HELD:
-      return "NOT SENT to the sender";
-    case v1::OUTBOX_STATE_REFUSED:
-      return absl::StrCat("REFUSED: ", item.answer_refusal());
-    case v1::OUTBOX_STATE_ACCEPTED:
-      return "with the exchange";
-    case v1::OUTBOX_STATE_WITHDRAWN:
-      return "withdrawn";
-    default:
-      return "";
-  }
-}
-
-Record ItemRecord(const v1::IntakeItem& item, const LocalClock& clock) {
-  Record record;
-  auto time = [&](const char* key, const char* title, bool there,
-                  const google::protobuf::Timestamp& at) {
-    record.Add(key, title, there ? Iso(FromProto(at)) : "",
-               there ? TimeText(FromProto(at), clock) : "");
-  };
-  record.Add("matter_id", "matter", item.matter_id());
-  record.Add("priority", "priority", Word(item.priority()),
-             Text(item.priority()));
-  record.Add("kind", "kind", Word(item.kind()), Text(item.kind()));
-  record.Add("sender", "from", AgencyText(item.sender()));
-  time("received_time", "received", item.has_received_time(),
-       item.received_time());
-  time("delivered_time", "", item.has_delivered_time(), item.delivered_time());
-  record.Add("state", "stands", Word(item.state()), StandsText(item));
-  record.AddBool("opened", item.opened());
-  record.AddBool("copy", item.copy());
-  record.Add("worker", "with", item.worker().name(), PersonText(item.worker()));
-  record.Add("outcome", "", item.outcome() == 0 ? "" : Word(item.outcome()),
-             "");
-  record.AddNumber("message_count", "messages", item.message_count());
-  record.Add("answer_state", "answer",
-             item.answer_state() == 0 ? "" : Word(item.answer_state()),
-             AnswerText(item));
-  record.Add("answer_refusal", "", item.answer_refusal());
-  record.Add("marks", "odd, kept as given", MarksText(item.marks()));
-  return record;
-}
-
-ExitCode ExitCodeOf(const v1::IntakeItem& item) {
-  if (item.answer_state() == v1::OUTBOX_STATE_REFUSED) {
-    return ExitCode::kRefused;
-  }
-  return item.answer_state() == v1::OUTBOX_STATE_HELD ? ExitCode::kHeld
-                                                      : ExitCode::kOk;
-}
-
-// After an answer: whether the sender can know of it.
-ExitCode PrintAnswer(const v1::IntakeItem& item, const std::string& request_id,
-                     const Session& session) {
-  const ExitCode code = ExitCodeOf(item);
-  std::ostream& words =
-      session.format == Format::kTable ? session.out() : session.err();
-  if (code != ExitCode::kOk) {
-    words << "NOT SENT, ring the sender: it does not know of this answer "
-             "(\"baton council open\" shows the number).\n";
-  }
-  Record record = ItemRecord(item, session.clock());
-  record.Add("request_id", "request", request_id);
-  PrintRecord(record, session.format, session.out());
-  return code;
 }
 
 absl::StatusOr<ExitCode> RunList(const std::vector<OptionSpec>&,
                                  const Arguments& arguments,
                                  const Session& session) {
   ASSIGN_OR_RETURN(const int limit, LimitFrom(arguments.Get("--limit")));
-  ASSIGN_OR_RETURN(auto client, Connected(session));
-  Listing listing;
-  listing.shape = ItemRecord(v1::IntakeItem(), session.clock());
-  listing.columns = {"matter_id",     "priority", "kind",   "sender",
-                     "received_time", "state",    "worker", "answer_state"};
+  ASSIGN_OR_RETURN(auto client, Connected(arguments, session));
   v1::ListIntakeRequest request;
   request.set_include_decided(arguments.Has("--all"));
-  v1::ListIntakeResponse page;
-  do {
-    request.set_page_size(
-        std::min<int>(500, limit - static_cast<int>(listing.records.size())));
-    ASSIGN_OR_RETURN(page,
-                     client.Call("ListIntake", &Stub::ListIntake, request));
-    for (const auto& item : page.items()) {
-      listing.records.push_back(ItemRecord(item, session.clock()));
-    }
-    request.set_page_token(page.next_page_token());
-  } while (!page.next_page_token().empty() && page.items_size() > 0 &&
-           static_cast<int>(listing.records.size()) < limit);
-  listing.more = !page.next_page_token().empty();
-  PrintListing(
-      listing,
-      Heard(page.has_exchange_heard_time() ? &page.exchange_heard_time()
-                                           : nullptr,
-            session.clock()),
-      session);
-  return ExitCode::kOk;
-}
-
-void PrintMatter(const v1::OpenMatterResponse& response,
-                 const Session& session) {
-  const LocalClock clock = session.clock();
-  PrintRecord(ItemRecord(response.item(), clock), session.format,
-              session.out());
-  for (const v1::Message& message : response.messages()) {
-    session.out() << "\n" << ReadableMessage(message, clock);
-  }
+  return RunListing(
+      request, limit,
+      [&](const v1::ListIntakeRequest& page) {
+        return client.Call("ListIntake", &Stub::ListIntake, page);
+      },
+      [](const auto& page) -> const auto& { return page.items(); },
+      [&](const v1::IntakeItem& item, std::vector<Record>* records) {
+        records->push_back(IntakeRecord(item, session.clock()));
+      },
+      IntakeListing(session), session);
 }
 
 absl::StatusOr<ExitCode> RunOpen(const std::vector<OptionSpec>& options,
@@ -159,107 +48,105 @@ absl::StatusOr<ExitCode> RunOpen(const std::vector<OptionSpec>& options,
                                  const Session& session) {
   v1::OpenMatterRequest request;
   RETURN_IF_ERROR(FillRequest(options, arguments, session, "actor", &request));
-  ASSIGN_OR_RETURN(auto client, Connected(session));
+  ASSIGN_OR_RETURN(auto client, Connected(arguments, session));
   ASSIGN_OR_RETURN(auto response,
                    client.Call("OpenMatter", &Stub::OpenMatter, request));
-  switch (session.format) {
-    case Format::kTable:
-      PrintMatter(response, session);
-      break;
-    case Format::kJson:
-      session.out() << "{\"item\":"
-                    << JsonObject(ItemRecord(response.item(), session.clock()))
-                    << ",\"messages\":["
-                    << absl::StrJoin(
-                           response.messages(), ",",
-                           [](std::string* json, const auto& message) {
-                             json->append(JsonMessage(message));
-                           })
-                    << "]}\n";
-      break;
-    case Format::kCsv:
-      PrintRecord(ItemRecord(response.item(), session.clock()), Format::kCsv,
-                  session.out());
-      session.err() << "csv shows the row only; -o table or json show what was "
-                       "said.\n";
-      break;
-  }
+  PrintOpened(response.item(), response.messages(), session);
   return ExitCode::kOk;
 }
 
-// Fills a request, sends it, shows the row; see Submits in
-// emergency_commands.cc.
+// Sends an answer about a matter and shows its row.
 template <typename Request, typename Response>
 Runner Answers(const char* name, const char* actor_field,
                grpc::Status (Stub::*method)(grpc::ClientContext*,
                                             const Request&, Response*)) {
-  return [=](const std::vector<OptionSpec>& options, const Arguments& arguments,
-             const Session& session) -> absl::StatusOr<ExitCode> {
-    Request request;
-    absl::Status filled =
-        FillRequest(options, arguments, session, actor_field, &request);
-    if (!filled.ok()) return NotSubmitted(filled, "");
-    auto client = Connected(session);
-    if (!client.ok()) return NotSubmitted(client.status(), "");
-    auto response = SubmitAndSee(
-        session, [&] { return client->Call(name, method, request); },
-        [](const Response& answer) {
-          return answer.item().answer_state() == v1::OUTBOX_STATE_HELD;
-        });
-    if (!response.ok()) {
-      return NotSubmitted(response.status(), request.request_id());
-    }
-    return PrintAnswer(response->item(), request.request_id(), session);
-  };
+  return Submits(Submission<CouncilClient, Request, Response>{
+      .name = name,
+      .method = method,
+      .connect = Connected,
+      .is_held =
+          [](const Response& response) {
+            return response.item().answer_state() == v1::OUTBOX_STATE_HELD;
+          },
+      .show =
+          [](const Response& response, const std::string& request_id,
+             const Session& session) {
+            return PrintAnswered(response.item(), request_id, session);
+          },
+      .actor_field = actor_field});
 }
 
-std::vector<OptionSpec> TakeOptions() {
-  return Joined(
-      {{"MATTER", "", "the matter", "taken.matter_id"},
-       {"--at", "TIME", "when the person took it", "taken.taken_time"},
-       {"--expected-version", "N", "refuse when the matter has moved on since",
-        "taken.expected_version"}},
-      RequestOptions("taken.worker", true));
+// Sends what the council itself raises and shows how the case stands.
+template <typename Request, typename Response>
+Runner Raises(const char* name,
+              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                           Response*)) {
+  return Submits(CaseSubmission<CouncilClient, Request, Response>(name, method,
+                                                                  Connected));
 }
 
-std::vector<OptionSpec> DecideOptions() {
-  return Joined(
-      {{"MATTER", "", "the matter", "decision.matter_id"},
-       {"--outcome", "WORD",
-        absl::StrCat("what was decided: ",
-                     ChoicesText(*v1::Outcome_descriptor())),
-        "decision.outcome"},
-       {"--next-step", "TEXT", "what happens next; the sender is told",
-        "decision.next_step"},
-       {"--reason", "TEXT", "why; stays with the council", "decision.reason"},
-       {"--contact-phone", "NUMBER", "number the sender can ring about it",
-        "decision.contact_phone"},
-       {"--open-case", "TEXT", "the open case the information went to",
-        "decision.open_case_reference"},
-       {"--at", "TIME", "when the person decided", "decision.decided_time"},
-       {"--expected-version", "N", "refuse when the matter has moved on since",
-        "decision.expected_version"}},
-      RequestOptions("decision.worker", true));
+bool AnyIsHeld(const v1::HandOverResponse& response) {
+  return std::any_of(response.items().begin(), response.items().end(),
+                     [](const v1::IntakeItem& item) {
+                       return item.answer_state() == v1::OUTBOX_STATE_HELD;
+                     });
+}
+
+// The printable sheet. It is whole: every matter moved, or none.
+ExitCode PrintSheet(const v1::HandOverResponse& response,
+                    const std::string& request_id, const Session& session) {
+  Listing sheet = IntakeListing(session);
+  ExitCode code = ExitCode::kOk;
+  for (const v1::IntakeItem& item : response.items()) {
+    sheet.records.push_back(IntakeRecord(item, session.clock()));
+    if (code == ExitCode::kOk) code = ExitCodeOf(item.answer_state());
+  }
+  if (code != ExitCode::kOk) {
+    session.words() << "NOT SENT: the senders do not know of it yet.\n";
+  }
+  sheet.columns.push_back("allocated_to");
+  PrintRecords(sheet.records, sheet.shape, sheet.columns, session.format,
+               session.out());
+  session.words() << response.items_size() << " handed over; request "
+                  << Printable(request_id) << "\n";
+  return code;
 }
 
 }  // namespace
 
 std::vector<Command> CouncilCommands() {
   return {
-      {"council",
-       "list",
-       "matters in intake, oldest first",
-       {{"--all", "", "decided ones too", "", Takes::kNothing},
-        {"--limit", "N", "at most this many; default 100"}},
-       RunList},
+      {"council", "list", "matters in intake, oldest first",
+       ListOptions("decided ones too"), RunList},
       {"council", "open", "reads one matter; the first reading is recorded",
        Joined({{"MATTER", "", "the matter", "matter_id"}},
               RequestOptions("actor", false)),
        RunOpen},
-      {"council", "take", "a named person takes a matter", TakeOptions(),
+      {"council", "take", "a named person takes a matter", TakeMatterOptions(),
        Answers("TakeMatter", "taken.worker", &Stub::TakeMatter), true},
-      {"council", "decide", "records the outcome of a contact", DecideOptions(),
+      {"council", "decide", "records the outcome of a contact",
+       DecideMatterOptions(),
        Answers("DecideMatter", "decision.worker", &Stub::DecideMatter), true},
+      {"council", "phone", "a call was taken; the clock starts at the call",
+       PhoneContactOptions(),
+       Raises("RecordPhoneContact", &Stub::RecordPhoneContact), true},
+      {"council", "homeless", "a young person of 16 or 17 has nowhere to sleep",
+       HomelessOptions(), Raises("PresentHomeless", &Stub::PresentHomeless),
+       true},
+      {"council", "placement", "a child is placed outside the area",
+       PlacementOptions(), Raises("NotifyPlacement", &Stub::NotifyPlacement),
+       true},
+      {"council", "hand-over",
+       "everything one worker holds moves to another, or none of it",
+       HandOverOptions(),
+       Submits(
+           Submission<CouncilClient, v1::HandOverRequest, v1::HandOverResponse>{
+               .name = "HandOver",
+               .method = &Stub::HandOver,
+               .connect = Connected,
+               .is_held = AnyIsHeld,
+               .show = PrintSheet}),
+       true},
   };
 }
 

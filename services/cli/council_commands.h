@@ -7,7 +7,7 @@
 
 namespace baton::cli {
 
-// baton council list, open, take, decide.
+// The family "council": intake, and what a council itself raises.
 std::vector<Command> CouncilCommands();
 
 }  // namespace baton::cli

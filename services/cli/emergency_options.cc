@@ -1,28 +1,12 @@
 #include "services/cli/emergency_options.h"
 
-#include "absl/strings/str_cat.h"
-#include "baton/v1/child.pb.h"
-#include "baton/v1/identifier.pb.h"
 #include "baton/v1/message.pb.h"
 #include "baton/v1/waiting.pb.h"
-#include "services/cli/fields.h"
+#include "services/cli/child_options.h"
 #include "services/cli/request.h"
 
 namespace baton::cli {
 namespace {
-
-template <typename E>
-std::string Choices(absl::string_view help) {
-  return absl::StrCat(help, ": ",
-                      ChoicesText(*google::protobuf::GetEnumDescriptor<E>()));
-}
-
-OptionSpec Danger(const char* field) {
-  return {"--immediate-danger", "yes|no|unknown",
-          "is the child, or anybody, in danger now? Ring 999 or the duty team "
-          "as well",
-          field, Takes::kOptionalValue};
-}
 
 OptionSpec NextReview(const char* field) {
   return {"--next-review", "TIME",        "when you will look again and report",
@@ -32,38 +16,6 @@ OptionSpec NextReview(const char* field) {
 OptionSpec Reference() {
   return {"REFERENCE", "", "the wait, by your own reference",
           "sender_reference"};
-}
-
-std::vector<OptionSpec> ChildOptions() {
-  return {
-      {"--child-name", "NAME", "\"Given Family\"; aliases after the name",
-       "flag.child.names", Takes::kValues},
-      {"--birth-date", "DATE", "YYYY-MM-DD, as precise as known, or unknown",
-       "flag.child.birth_date"},
-      {"--expected-birth-date", "DATE", "of an unborn child",
-       "flag.child.expected_birth_date"},
-      {"--sex", "WORD", Choices<v1::Sex>("as recorded"), "flag.child.sex"},
-      {"--nhs-number", "NUMBER", "kept as given, even when it does not check",
-       "flag.child.nhs_number.value"},
-      {"--nhs-verification", "WORD",
-       Choices<v1::NhsNumberVerification>("how far it was traced"),
-       "flag.child.nhs_number.verification"},
-      {"--address-line", "TEXT", "where the child usually lives",
-       "flag.child.address.lines", Takes::kValues},
-      {"--postcode", "TEXT", "of that address", "flag.child.address.postcode"},
-      {"--responsible-authority", "CODE", "GSS code, or unknown",
-       "flag.child.bodies.responsible_authority"},
-      {"--host-authority", "CODE", "where placed or living; or unknown",
-       "flag.child.bodies.host_authority"},
-      {"--interpreter", "TEXT", "for whom and which language",
-       "flag.child.interpreter"},
-      {"--medication", "TEXT", "that must not be missed",
-       "flag.child.medication"},
-      {"--parental-responsibility", "TEXT", "who has it",
-       "flag.child.parental_responsibility"},
-      {"--do-not-tell", "WHOM;WHY", "who must not be told, and why",
-       "flag.child.do_not_tell", Takes::kValues},
-  };
 }
 
 std::vector<OptionSpec> WaitOptions() {
@@ -86,7 +38,7 @@ std::vector<OptionSpec> WaitOptions() {
       {"--one-to-one", "yes|no|unknown", "is somebody with the child?",
        "flag.supervised_one_to_one"},
       NextReview("flag.next_review_time"),
-      Danger("flag.immediate_danger"),
+      DangerOption("flag.immediate_danger"),
       {"--location", "TEXT", "site code first: \"RX1RA emergency department\"",
        "flag.location"},
       {"--childs-words", "TEXT", "what the child says", "flag.childs_words"},
@@ -110,9 +62,7 @@ std::vector<OptionSpec> SharedOptions() {
        "incident.police_reference"},
       {"--risk-to-workers", "TEXT", "in the household",
        "incident.household.risk_to_workers"},
-      {"--legal-basis", "WORD",
-       Choices<v1::LegalBasis>("the law that allows the sharing"),
-       "legal_basis"},
+      LegalBasisOption(),
   };
 }
 
@@ -127,7 +77,8 @@ std::vector<OptionSpec> FlagWaitingOptions() {
       {"--copy", "[CLASS/]CODE[/DESK]", "gets a copy", "copies",
        Takes::kValues},
   };
-  for (const auto& more : {ChildOptions(), WaitOptions(), SharedOptions()}) {
+  for (const auto& more :
+       {ChildOptions("flag.child"), WaitOptions(), SharedOptions()}) {
     options = Joined(std::move(options), more);
   }
   return Joined(std::move(options), RequestOptions("actor", true));
@@ -145,7 +96,7 @@ std::vector<OptionSpec> UpdateWaitingOptions() {
        {"--one-to-one", "yes|no|unknown", "is somebody with the child?",
         "update.supervised_one_to_one"},
        NextReview("update.next_review_time"),
-       Danger("update.immediate_danger"),
+       DangerOption("update.immediate_danger"),
        {"--note", "TEXT", "what changed", "update.note"},
        {"--ready", "TIME", "when clinically ready to proceed",
         "update.ready_to_proceed_time"}},

@@ -1,5 +1,6 @@
 #include "services/cli/fields.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -140,6 +141,12 @@ absl::Status ReadAddress(const Reading& reading, Message* message) {
   return absl::OkStatus();
 }
 
+absl::Status ReadAgency(const Reading& reading, Message* message) {
+  ASSIGN_OR_RETURN(const v1::Agency agency, ParseAgency(reading.text));
+  message->CopyFrom(agency);
+  return absl::OkStatus();
+}
+
 absl::Status ReadPersonName(const Reading& reading, Message* message) {
   auto* name = static_cast<v1::PersonName*>(message);
   name->Clear();
@@ -203,6 +210,7 @@ absl::Status ReadMessageField(const Reading& reading, Message* message) {
       {v1::KnownAgency::descriptor(), ReadKnownAgency},
       {v1::Address::descriptor(), ReadAddress},
       {v1::PersonName::descriptor(), ReadPersonName},
+      {v1::Agency::descriptor(), ReadAgency},
       {v1::Actor::descriptor(), ReadActor},
       {v1::DoNotTell::descriptor(), ReadDoNotTell},
   };
@@ -219,18 +227,49 @@ absl::Status SetEnum(const FieldDescriptor& field, const Reading& reading,
                      Message* message) {
   int number = 0;
   RETURN_IF_ERROR(ReadEnum(*field.enum_type(), reading.text, &number));
-  message->GetReflection()->SetEnumValue(message, &field, number);
+  const auto* reflection = message->GetReflection();
+  if (field.is_repeated()) {
+    reflection->AddEnumValue(message, &field, number);
+  } else {
+    reflection->SetEnumValue(message, &field, number);
+  }
   return absl::OkStatus();
 }
 
-absl::Status SetInteger(const FieldDescriptor& field, const Reading& reading,
-                        Message* message) {
-  int64_t value = 0;
-  if (!absl::SimpleAtoi(reading.text, &value)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", reading.text, "\" is not a whole number"));
-  }
+template <typename Integer>
+absl::StatusOr<Integer> ReadInteger(absl::string_view text) {
+  Integer value = 0;
+  if (absl::SimpleAtoi(text, &value)) return value;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not a whole number"));
+}
+
+absl::Status SetInt64(const FieldDescriptor& field, const Reading& reading,
+                      Message* message) {
+  ASSIGN_OR_RETURN(const int64_t value, ReadInteger<int64_t>(reading.text));
   message->GetReflection()->SetInt64(message, &field, value);
+  return absl::OkStatus();
+}
+
+absl::Status SetInt32(const FieldDescriptor& field, const Reading& reading,
+                      Message* message) {
+  ASSIGN_OR_RETURN(const int32_t value, ReadInteger<int32_t>(reading.text));
+  const auto* reflection = message->GetReflection();
+  if (field.is_repeated()) {
+    reflection->AddInt32(message, &field, value);
+  } else {
+    reflection->SetInt32(message, &field, value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetBool(const FieldDescriptor& field, const Reading& reading,
+                     Message* message) {
+  if (reading.text != "yes" && reading.text != "no") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", reading.text, "\" is not yes or no"));
+  }
+  message->GetReflection()->SetBool(message, &field, reading.text == "yes");
   return absl::OkStatus();
 }
 
@@ -253,8 +292,12 @@ absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
       return SetText(field, reading, message);
     case FieldDescriptor::CPPTYPE_ENUM:
       return SetEnum(field, reading, message);
+    case FieldDescriptor::CPPTYPE_INT32:
+      return SetInt32(field, reading, message);
     case FieldDescriptor::CPPTYPE_INT64:
-      return SetInteger(field, reading, message);
+      return SetInt64(field, reading, message);
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return SetBool(field, reading, message);
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return ReadMessageField(
           reading, field.is_repeated()
@@ -266,6 +309,16 @@ absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
   }
 }
 
+// The message in `field` of `message`; of a repeated one the first.
+Message* Inner(const FieldDescriptor& field, Message* message) {
+  const auto* reflection = message->GetReflection();
+  if (!field.is_repeated()) return reflection->MutableMessage(message, &field);
+  if (reflection->FieldSize(*message, &field) == 0) {
+    return reflection->AddMessage(message, &field);
+  }
+  return reflection->MutableRepeatedMessage(message, &field, 0);
+}
+
 // The message that holds the last field of `path`, and that field; null when
 // there is no such path.
 std::pair<Message*, const FieldDescriptor*> Resolve(absl::string_view path,
@@ -275,7 +328,33 @@ std::pair<Message*, const FieldDescriptor*> Resolve(absl::string_view path,
     const FieldDescriptor* field =
         message->GetDescriptor()->FindFieldByName(names[i]);
     if (field == nullptr || i + 1 == names.size()) return {message, field};
-    message = message->GetReflection()->MutableMessage(message, field);
+    message = Inner(*field, message);
+  }
+}
+
+// Which field of each oneof the options chose so far, by the option's name.
+using Choices = std::map<std::string, std::pair<std::string, std::string>>;
+
+// Of two fields of one oneof only one can be told; which, is not for us to
+// guess.
+void CheckChoice(const OptionSpec& option, const Descriptor* type,
+                 Choices* choices, Faults* faults) {
+  std::string at;
+  for (const std::string& name :
+       std::vector<std::string>(absl::StrSplit(option.field, '.'))) {
+    const FieldDescriptor* field = type->FindFieldByName(name);
+    if (field == nullptr) return;
+    if (const auto* oneof = field->real_containing_oneof()) {
+      const auto [it, first] = choices->insert(
+          {absl::StrCat(at, oneof->name()), {name, option.name}});
+      if (!first && it->second.first != name) {
+        faults->Add(option.name, absl::StrCat("and ", it->second.second,
+                                              " exclude each other"));
+      }
+    }
+    absl::StrAppend(&at, name, ".");
+    type = field->message_type();
+    if (type == nullptr) return;
   }
 }
 
@@ -295,8 +374,10 @@ absl::Status OverlayOptions(const std::vector<OptionSpec>& options,
                             const Arguments& arguments, const LocalClock& clock,
                             Message* request) {
   Faults faults;
+  Choices choices;
   for (const OptionSpec& option : options) {
     if (option.field.empty() || !arguments.Has(option.name)) continue;
+    CheckChoice(option, request->GetDescriptor(), &choices, &faults);
     auto [message, field] = Resolve(option.field, request);
     if (field != nullptr && field->is_repeated()) {
       message->GetReflection()->ClearField(message, field);

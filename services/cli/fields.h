@@ -15,7 +15,8 @@
 // follows from the type of the field:
 //
 //   string                    as it is
-//   int64                     a whole number
+//   int32, int64              a whole number
+//   bool                      yes, no
 //   enum                      "placement-breakdown", as words.h spells it
 //   Timestamp, KnownTime      see ParseTimeText
 //   KnownText, KnownDate, KnownAgency
@@ -25,19 +26,23 @@
 //                             there is no value
 //   Address                   CODE[/DESK] of a council, or CLASS/CODE[/DESK]
 //   PersonName                "Given Family", "Family, Given"
+//   Agency                    CLASS/CODE
 //   Actor                     "name;role;team;phone"
 //   DoNotTell                 "whom;why"
 namespace baton::cli {
 
 // Sets the field at `path` of `request`; a repeated field gets one more
-// value. INVALID_ARGUMENT says what would be understood.
+// value, and a repeated message on the way is its first one: flags speak of
+// one child, a file of several. INVALID_ARGUMENT says what would be
+// understood.
 absl::Status SetField(absl::string_view path, absl::string_view text,
                       const LocalClock& clock, Direction direction,
                       google::protobuf::Message* request);
 
 // Lays every option that was given and has a field over `request`; what a
 // repeated field held before gives way. INVALID_ARGUMENT lists every option
-// that was not understood.
+// that was not understood, and those that exclude each other because they set
+// different fields of one oneof.
 absl::Status OverlayOptions(const std::vector<OptionSpec>& options,
                             const Arguments& arguments, const LocalClock& clock,
                             google::protobuf::Message* request);

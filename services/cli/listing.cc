@@ -16,16 +16,25 @@ void PrintJson(const Listing& listing, const Heard& heard, std::ostream& out) {
       << ",\"items\":" << JsonArray(listing.records) << "}\n";
 }
 
+// The words about silence go to the error stream: every line is a thing.
+void PrintJsonLines(const Listing& listing, std::ostream& out) {
+  for (const Record& record : listing.records) {
+    out << JsonObject(record) << "\n";
+  }
+}
+
 }  // namespace
 
 void PrintListing(const Listing& listing, const Heard& heard,
                   const Session& session) {
-  if (session.format == Format::kJson) {
+  if (session.format == Format::kJson && !session.json_lines) {
     return PrintJson(listing, heard, session.out());
   }
   const bool table = session.format == Format::kTable;
-  std::ostream& words = table ? session.out() : session.err();
-  if (!table || !listing.records.empty()) {
+  std::ostream& words = session.words();
+  if (session.json_lines) {
+    PrintJsonLines(listing, session.out());
+  } else if (!table || !listing.records.empty()) {
     PrintRecords(listing.records, listing.shape, listing.columns,
                  session.format, session.out());
   }
@@ -38,6 +47,11 @@ void PrintListing(const Listing& listing, const Heard& heard,
     words << "whether there are more is " << heard.UnknownText() << "\n";
   }
   if (listing.more) words << "The list goes on: raise --limit.\n";
+}
+
+std::vector<OptionSpec> ListOptions(const std::string& all_help) {
+  return {{"--all", "", all_help, "", Takes::kNothing},
+          {"--limit", "N", "at most this many; default 100"}};
 }
 
 absl::StatusOr<int> LimitFrom(const std::string& text) {

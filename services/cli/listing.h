@@ -1,12 +1,16 @@
 #ifndef BATON_SERVICES_CLI_LISTING_H_
 #define BATON_SERVICES_CLI_LISTING_H_
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "services/cli/command.h"
 #include "services/cli/output.h"
 #include "services/cli/session.h"
 #include "services/cli/words.h"
+#include "storage/status.h"
 
 namespace baton::cli {
 
@@ -23,8 +27,35 @@ struct Listing {
 void PrintListing(const Listing& listing, const Heard& heard,
                   const Session& session);
 
+// --all, which means `all_help`, and --limit.
+std::vector<OptionSpec> ListOptions(const std::string& all_help);
+
 // --limit as given, or 100. INVALID_ARGUMENT unless it is 1 to 10000.
 absl::StatusOr<int> LimitFrom(const std::string& text);
+
+// Reads pages until the list or `limit` ends, then prints it. `call` answers
+// `request` with a page, `items` are the things on one, and `add` adds what is
+// shown of one: a record, or one for each child.
+template <typename Request, typename Call, typename Items, typename Add>
+absl::StatusOr<ExitCode> RunListing(Request request, int limit, Call call,
+                                    Items items, Add add, Listing listing,
+                                    const Session& session) {
+  constexpr int kMostPerPage = 500;
+  int count = 0;
+  while (true) {
+    request.set_page_size(std::min(kMostPerPage, limit - count));
+    ASSIGN_OR_RETURN(const auto page, call(request));
+    for (const auto& item : items(page)) add(item, &listing.records);
+    count += items(page).size();
+    listing.more = !page.next_page_token().empty();
+    // An empty page that says the list goes on would keep us for ever.
+    if (!listing.more || items(page).empty() || count >= limit) {
+      PrintListing(listing, HeardIn(page, session.clock()), session);
+      return ExitCode::kOk;
+    }
+    request.set_page_token(page.next_page_token());
+  }
+}
 
 }  // namespace baton::cli
 

@@ -52,6 +52,9 @@ std::vector<OptionSpec> RequestOptions(const std::string& actor_field,
                        "names this request, so that a repeat is never doubled; "
                        "default: random, printed",
                        "request_id"});
+    options.push_back({"--dry-run", "",
+                       "prints the request as --file reads it; sends nothing",
+                       "", Takes::kNothing});
   }
   return options;
 }

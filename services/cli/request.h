@@ -14,7 +14,8 @@
 namespace baton::cli {
 
 // --file, --actor, --name, --role, --team and --phone, for a request whose
-// person is at `actor_field`; with `repeatable` also --request-id.
+// person is at `actor_field`; with `repeatable` also --request-id and
+// --dry-run.
 std::vector<OptionSpec> RequestOptions(const std::string& actor_field,
                                        bool repeatable);
 

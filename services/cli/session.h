@@ -40,9 +40,15 @@ struct Session {
   const Environment& environment;
   v1::ClientConfig config;
   Format format = Format::kTable;
+  // With kJson: of many things each is a line of its own.
+  bool json_lines = false;
 
   std::ostream& out() const { return *environment.out; }
   std::ostream& err() const { return *environment.err; }
+  // Where what a person must know goes: programs read out() alone.
+  std::ostream& words() const {
+    return format == Format::kTable ? out() : err();
+  }
   LocalClock clock() const { return {environment.now(), environment.zone}; }
 };
 

@@ -1,8 +1,8 @@
 #include "services/cli/waiting_view.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/cli/receipts.h"
+#include "services/cli/standing.h"
 #include "services/cli/words.h"
 #include "services/common/proto_time.h"
 
@@ -15,12 +15,6 @@ void AddTime(absl::string_view key, absl::string_view title, bool there,
              const Timestamp& time, const LocalClock& clock, Record* record) {
   record->Add(key, title, there ? Iso(FromProto(time)) : "",
               there ? TimeText(FromProto(time), clock) : "");
-}
-
-Heard HeardOf(const v1::WaitingStatus& status, const LocalClock& clock) {
-  return Heard(status.has_exchange_heard_time() ? &status.exchange_heard_time()
-                                                : nullptr,
-               clock);
 }
 
 void AddOutbox(const v1::WaitingStatus& status, Record* record) {
@@ -41,21 +35,10 @@ void AddWaiting(const v1::WaitingStatus& status, Record* record) {
   record->AddBool("ended", status.ended());
 }
 
-void PrintWords(const v1::WaitingStatus& status, std::ostream& out) {
-  const std::string not_sent = NotSentLine(status);
-  if (status.alarm()) {
-    out << "ALARM: immediate danger, and not sent. Ring NOW.\n";
-  }
-  if (!not_sent.empty() && !absl::StrContains(status.headline(), "NOT SENT")) {
-    out << Printable(not_sent) << "\n";
-  }
-  if (!status.headline().empty()) out << Printable(status.headline()) << "\n";
-}
-
 }  // namespace
 
 Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
-  const Heard heard = HeardOf(status, clock);
+  const Heard heard = HeardIn(status, clock);
   Record record;
   record.Add("reference", "reference", status.sender_reference());
   record.Add("headline", "", status.headline());
@@ -74,30 +57,13 @@ Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
   return record;
 }
 
-std::string NotSentLine(const v1::WaitingStatus& status) {
-  if (ExitCodeOf(status) == ExitCode::kOk) return "";
-  return absl::StrCat("NOT SENT, ring ", status.phone().empty()
-                                             ? "999 or the duty team"
-                                             : status.phone());
-}
-
-ExitCode ExitCodeOf(const v1::WaitingStatus& status) {
-  if (status.outbox_state() == v1::OUTBOX_STATE_REFUSED) {
-    return ExitCode::kRefused;
-  }
-  const bool held = status.outbox_state() == v1::OUTBOX_STATE_HELD ||
-                    status.held_messages() > 0;
-  return held ? ExitCode::kHeld : ExitCode::kOk;
-}
-
 ExitCode PrintWaiting(const v1::WaitingStatus& status,
                       absl::string_view request_id, const Session& session) {
   Record record = WaitingRecord(status, session.clock());
   record.Add("request_id", "request", request_id);
-  const bool table = session.format == Format::kTable;
-  PrintWords(status, table ? session.out() : session.err());
+  PrintStanding(StandingOf(status), session.words());
   PrintRecord(record, session.format, session.out());
-  return ExitCodeOf(status);
+  return ExitCodeOf(StandingOf(status));
 }
 
 }  // namespace baton::cli

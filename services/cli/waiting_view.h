@@ -16,13 +16,6 @@ namespace baton::cli {
 // Every fact of `status`, under keys that do not depend on it.
 Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock);
 
-// "NOT SENT, ring 0115 ..."; empty when everything reached the exchange.
-std::string NotSentLine(const v1::WaitingStatus& status);
-
-// kHeld while anything of the wait is not with the exchange, kRefused when the
-// exchange refused it, kOk otherwise.
-ExitCode ExitCodeOf(const v1::WaitingStatus& status);
-
 // Prints the wait; `request_id` may be empty. Beside json and csv the line
 // that says NOT SENT goes to the error stream.
 ExitCode PrintWaiting(const v1::WaitingStatus& status,

@@ -1,19 +1,75 @@
 #ifndef BATON_SERVICES_CLI_WATCH_H_
 #define BATON_SERVICES_CLI_WATCH_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "services/cli/command.h"
 #include "services/cli/exit_code.h"
 #include "services/cli/session.h"
+#include "services/cli/words.h"
 
+// A feed shown on a screen for as long as somebody looks. A service that falls
+// silent is said so and tried again; only a refusal ends the watch early.
 namespace baton::cli {
 
-// Prints waits as they change, all or the one of `reference`, until `changes`
-// of them were printed (0: for ever). A service that falls silent is said so
-// and tried again; only a refusal ends the watch early.
-absl::StatusOr<ExitCode> WatchWaits(const std::string& reference, int changes,
-                                    const Session& session);
+// How far a watch is, and what has been said about its silence.
+class Watch {
+ public:
+  // Ends after `changes` of them were printed; 0: never. `session` must
+  // outlive this.
+  Watch(int changes, const Session* session)
+      : changes_(changes), session_(*session) {}
+
+  bool done() const { return changes_ > 0 && printed_ >= changes_; }
+
+  // A change was printed.
+  void Printed();
+  // The service spoke. Says that the exchange is silent once for each time it
+  // falls so, not with every heartbeat.
+  void Heartbeat(const Heard& heard);
+  void SayLost() const;
+
+ private:
+  const int changes_;
+  const Session& session_;
+  int printed_ = 0;
+  bool silent_ = false;
+};
+
+// --changes as given, or 0. INVALID_ARGUMENT unless it is a number from 1.
+absl::StatusOr<int> ChangesFrom(const Arguments& arguments);
+OptionSpec ChangesOption();
+
+// Opens `read`'s stream again and again until the watch is done; `read` reads
+// one to its end. `where` names the method, for errors.
+absl::StatusOr<ExitCode> KeepWatching(const std::function<grpc::Status()>& read,
+                                      const std::string& where, Watch* watch,
+                                      const Session& session);
+
+// Watches a stream of responses that hold a status or are a heartbeat.
+template <typename Stub, typename Request, typename Response, typename Print>
+grpc::Status ReadStatuses(
+    Stub& stub,
+    std::unique_ptr<grpc::ClientReaderInterface<Response>> (Stub::*method)(
+        grpc::ClientContext*, const Request&),
+    const Request& request, Print print, const Session& session, Watch* watch) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  auto stream = (stub.*method)(&context, request);
+  Response response;
+  while (!watch->done() && stream->Read(&response)) {
+    if (response.has_status()) {
+      print(response.status());
+      watch->Printed();
+    }
+    watch->Heartbeat(HeardIn(response, session.clock()));
+  }
+  if (watch->done()) context.TryCancel();
+  return stream->Finish();
+}
 
 }  // namespace baton::cli
 

@@ -78,6 +78,15 @@ class Heard {
   const bool recent_;
 };
 
+// What a response says of the exchange.
+template <typename Response>
+Heard HeardIn(const Response& response, const LocalClock& clock) {
+  return Heard(response.has_exchange_heard_time()
+                   ? &response.exchange_heard_time()
+                   : nullptr,
+               clock);
+}
+
 // `text` without control characters, which a terminal would obey.
 std::string Printable(absl::string_view text);
 

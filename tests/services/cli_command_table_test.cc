@@ -1,8 +1,14 @@
+#include <set>
+
+#include "baton/v1/case_service.pb.h"
 #include "baton/v1/council_service.pb.h"
 #include "baton/v1/emergency_service.pb.h"
+#include "baton/v1/police_service.pb.h"
+#include "baton/v1/school_service.pb.h"
 #include "gtest/gtest.h"
 #include "services/cli/cli.h"
 #include "services/cli/fields.h"
+#include "services/cli/matter_options.h"
 
 namespace baton::cli {
 namespace {
@@ -41,6 +47,47 @@ TEST(CommandTableTest, EveryFlagSetsAFieldThatExists) {
   ExpectFieldsExist<v1::OpenMatterRequest>("council", "open");
   ExpectFieldsExist<v1::TakeMatterRequest>("council", "take");
   ExpectFieldsExist<v1::DecideMatterRequest>("council", "decide");
+  ExpectFieldsExist<v1::RecordPhoneContactRequest>("council", "phone");
+  ExpectFieldsExist<v1::PresentHomelessRequest>("council", "homeless");
+  ExpectFieldsExist<v1::NotifyPlacementRequest>("council", "placement");
+  ExpectFieldsExist<v1::HandOverRequest>("council", "hand-over");
+  ExpectFieldsExist<v1::ReportMissingRequest>("police", "report");
+  ExpectFieldsExist<v1::UpdateMissingRequest>("police", "update");
+  ExpectFieldsExist<v1::UpdateMissingRequest>("police", "regrade");
+  ExpectFieldsExist<v1::UpdateMissingRequest>("police", "sighting");
+  ExpectFieldsExist<v1::ReportFoundRequest>("police", "found");
+  ExpectFieldsExist<v1::RecordPreventionInterviewRequest>("police",
+                                                          "interview");
+  ExpectFieldsExist<v1::SendNoticeRequest>("police", "notice");
+  ExpectFieldsExist<v1::TakeAlertRequest>("school", "take");
+  ExpectFieldsExist<v1::RaiseContactRequest>("case", "raise");
+  ExpectFieldsExist<v1::ResolveRefusedRequest>("case", "refused");
+  ExpectFieldsExist<v1::OpenInboxMatterRequest>("inbox", "open");
+  for (const Verb& verb : Verbs()) {
+    ExpectFieldsExist<v1::ActOnMatterRequest>("matter", verb.name);
+  }
+}
+
+TEST(CommandTableTest, EveryMatterActionOfTheServiceHasItsVerb) {
+  std::set<std::string> contents;
+  for (const Verb& verb : Verbs()) contents.insert(verb.content);
+  const auto* oneof = v1::ActOnMatterRequest::descriptor()->oneof_decl(0);
+  for (int i = 0; i < oneof->field_count(); ++i) {
+    EXPECT_EQ(contents.count(oneof->field(i)->name()), 1u)
+        << oneof->field(i)->name();
+  }
+  EXPECT_EQ(contents.size(), static_cast<size_t>(oneof->field_count()));
+}
+
+// What can be sent says in its help where to ring, and can be tried first.
+TEST(CommandTableTest, WhatIsSentSaysSo) {
+  for (const Command& command : AllCommands()) {
+    std::set<std::string> names;
+    for (const OptionSpec& option : command.options) names.insert(option.name);
+    if (names.count("--request-id") == 0) continue;
+    EXPECT_TRUE(command.submits) << command.family << " " << command.name;
+    EXPECT_EQ(names.count("--dry-run"), 1u) << command.name;
+  }
 }
 
 TEST(CommandTableTest, EverythingHasHelp) {

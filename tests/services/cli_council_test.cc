@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "baton/v1/council_service.grpc.pb.h"
 #include "baton/v1/waiting.pb.h"
 #include "tests/services/cli_fixture.h"
@@ -36,7 +38,39 @@ class FakeCouncil final : public v1::CouncilService::Service {
     *response->mutable_item() = item;
     return Status::OK;
   }
+  Status RecordPhoneContact(
+      ServerContext*, const v1::RecordPhoneContactRequest* request,
+      v1::RecordPhoneContactResponse* response) override {
+    phone = *request;
+    *response->mutable_status() = raised;
+    return Status::OK;
+  }
+  Status PresentHomeless(ServerContext*,
+                         const v1::PresentHomelessRequest* request,
+                         v1::PresentHomelessResponse* response) override {
+    homeless = *request;
+    *response->mutable_status() = raised;
+    return Status::OK;
+  }
+  Status NotifyPlacement(ServerContext*,
+                         const v1::NotifyPlacementRequest* request,
+                         v1::NotifyPlacementResponse* response) override {
+    placement = *request;
+    *response->mutable_status() = raised;
+    return Status::OK;
+  }
+  Status HandOver(ServerContext*, const v1::HandOverRequest* request,
+                  v1::HandOverResponse* response) override {
+    hand_over = *request;
+    *response->add_items() = item;
+    return Status::OK;
+  }
 
+  v1::CaseStatus raised;
+  v1::RecordPhoneContactRequest phone;
+  v1::PresentHomelessRequest homeless;
+  v1::NotifyPlacementRequest placement;
+  v1::HandOverRequest hand_over;
   v1::ListIntakeResponse list;
   v1::OpenMatterResponse matter;
   v1::IntakeItem item;
@@ -190,6 +224,75 @@ TEST_F(CliCouncilTest, AMistypedOutcomeIsNotSent) {
       ExitCode::kUsage);
   EXPECT_THAT(err_, StartsWith("NOT SENT."));
   EXPECT_THAT(err_, HasSubstr("did you mean \"referral-section-17\"?"));
+}
+
+TEST_F(CliCouncilTest, ACallStartsWhenItWasTaken) {
+  EXPECT_EQ(Run({"council", "phone", "--reference", "P-1", "--called", "21:10",
+                 "--caller-name", "C. Teacher", "--caller-agency",
+                 "school/123456", "--child-name", "Mia Test", "--concern",
+                 "bruises"}),
+            ExitCode::kOk)
+      << err_;
+  ASSERT_EQ(service_.phone.children_size(), 1);
+  const v1::PhoneContact& call = service_.phone.children(0);
+  EXPECT_EQ(FromProto(call.call_time()), now_ - absl::Minutes(30));
+  EXPECT_EQ(call.caller().name(), "C. Teacher");
+  EXPECT_EQ(call.caller_agency().code(), "123456");
+  EXPECT_EQ(call.child().names(0).family(), "Test");
+  EXPECT_EQ(service_.phone.actor().name(), "Sam Default");
+}
+
+TEST_F(CliCouncilTest, AHomelessYoungPersonIsOfBothServices) {
+  EXPECT_EQ(Run({"council", "homeless", "--reference", "H-1", "--housing",
+                 "E06000018/housing", "--slept-last", "a bus"}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_EQ(service_.homeless.housing().desk(), "housing");
+  EXPECT_EQ(service_.homeless.child().slept_last().value(), "a bus");
+}
+
+TEST_F(CliCouncilTest, APlacementNamesItsHost) {
+  EXPECT_EQ(Run({"council", "placement", "--reference", "L-1", "--to",
+                 "E10000024", "--copy", "icb/QT1", "--event", "start",
+                 "--emergency"}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_EQ(service_.placement.recipient().agency().code(), "E10000024");
+  EXPECT_EQ(service_.placement.notice().event(), v1::PLACEMENT_EVENT_START);
+  EXPECT_TRUE(service_.placement.notice().emergency().value());
+}
+
+TEST_F(CliCouncilTest, AHandOverPrintsItsSheet) {
+  EXPECT_EQ(Run({"council", "hand-over", "--from", "A. Leaver", "--to",
+                 "B. Stays;social worker;MASH;0115 496 0002", "--reason",
+                 "leaves"}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_EQ(service_.hand_over.from_name(), "A. Leaver");
+  EXPECT_EQ(service_.hand_over.to().team(), "MASH");
+  EXPECT_THAT(out_, HasSubstr("c-4k7.1"));
+  EXPECT_THAT(out_, HasSubstr("1 handed over"));
+  service_.item.set_answer_state(v1::OUTBOX_STATE_HELD);
+  EXPECT_EQ(Run({"council", "hand-over", "--from", "A", "--to", "B"}),
+            ExitCode::kHeld);
+  EXPECT_THAT(out_, StartsWith("NOT SENT"));
+}
+
+TEST_F(CliCouncilTest, ALongListIsReadPageByPage) {
+  for (int i = 0; i < 3; ++i) *service_.list.add_items() = service_.item;
+  service_.list.set_next_page_token("more");
+  EXPECT_EQ(Run({"council", "list", "--limit", "5"}), ExitCode::kOk);
+  EXPECT_THAT(out_, HasSubstr("The list goes on"));
+  service_.list.clear_items();
+  EXPECT_EQ(Run({"council", "list"}), ExitCode::kOk);  // It ends.
+}
+
+TEST_F(CliCouncilTest, AListAsJsonLinesIsOneObjectALine) {
+  for (int i = 0; i < 2; ++i) *service_.list.add_items() = service_.item;
+  Run({"council", "list", "-o", "jsonl"});
+  EXPECT_THAT(out_, StartsWith("{\"matter_id\":\"c-4k7.1\""));
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2);
+  EXPECT_THAT(err_, HasSubstr("unknown"));
 }
 
 }  // namespace

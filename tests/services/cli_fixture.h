@@ -53,6 +53,8 @@ class CliTest : public testing::Test {
       broker_address: "broker:1"
       emergency_address: "emergency:1"
       council_address: "council:1"
+      police_address: "police:1"
+      school_address: "school:1"
       actor { name: "Sam Default" role: "nurse" }
     )" + more);
   }

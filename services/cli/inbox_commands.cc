@@ -1,0 +1,161 @@
+#include "services/cli/inbox_commands.h"
+
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "services/cli/case_client.h"
+#include "services/cli/intake_view.h"
+#include "services/cli/listing.h"
+#include "services/cli/request.h"
+#include "services/cli/watch.h"
+#include "services/common/proto_time.h"
+#include "storage/status.h"
+
+namespace baton::cli {
+namespace {
+
+using Stub = CaseClient::Stub;
+
+// Messages offered and not yet on the screen.
+constexpr int kCredit = 10;
+
+absl::StatusOr<ExitCode> RunList(const std::vector<OptionSpec>&,
+                                 const Arguments& arguments,
+                                 const Session& session) {
+  ASSIGN_OR_RETURN(const int limit, LimitFrom(arguments.Get("--limit")));
+  ASSIGN_OR_RETURN(auto client, ConnectCases(arguments, session));
+  v1::ListInboxRequest request;
+  request.set_include_settled(arguments.Has("--all"));
+  return RunListing(
+      request, limit,
+      [&](const v1::ListInboxRequest& page) {
+        return client.Call("ListInbox", &Stub::ListInbox, page);
+      },
+      [](const auto& page) -> const auto& { return page.items(); },
+      [&](const v1::IntakeItem& item, std::vector<Record>* records) {
+        records->push_back(IntakeRecord(item, session.clock()));
+      },
+      IntakeListing(session), session);
+}
+
+absl::StatusOr<ExitCode> RunOpen(const std::vector<OptionSpec>& options,
+                                 const Arguments& arguments,
+                                 const Session& session) {
+  v1::OpenInboxMatterRequest request;
+  RETURN_IF_ERROR(FillRequest(options, arguments, session, "actor", &request));
+  ASSIGN_OR_RETURN(auto client, ConnectCases(arguments, session));
+  ASSIGN_OR_RETURN(auto response, client.Call("OpenInboxMatter",
+                                              &Stub::OpenInboxMatter, request));
+  PrintOpened(response.item(), response.messages(), session);
+  return ExitCode::kOk;
+}
+
+// That it arrived and from whom. Its content stays closed: reading is done by
+// a named person, and recorded.
+Record ArrivalRecord(const v1::Message& message, const LocalClock& clock) {
+  const absl::Time time = FromProto(message.publish_time());
+  Record record;
+  record.Add("publish_time", "published", Iso(time), TimeText(time, clock));
+  record.Add("kind", "kind", Word(message.kind()), Text(message.kind()));
+  record.Add("priority", "priority", Word(message.priority()),
+             Text(message.priority()));
+  record.Add("sender", "from", AgencyText(message.sender()));
+  record.Add("matter_ids", "open with baton inbox open",
+             absl::StrJoin(message.matter_ids(), " "));
+  record.Add("message_id", "message", message.message_id());
+  return record;
+}
+
+// Shows what arrives and acknowledges it, so that it is shown once.
+class Arrivals {
+ public:
+  Arrivals(std::string consumer, bool bell, const Session* session,
+           Watch* watch)
+      : consumer_(std::move(consumer)),
+        bell_(bell),
+        session_(*session),
+        watch_(*watch) {}
+
+  // One stream, to its end.
+  grpc::Status Read(CaseClient& client) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    auto stream = client.stub().StreamInbox(&context);
+    v1::StreamInboxRequest request;
+    request.set_max_outstanding_messages(kCredit);
+    request.set_consumer(consumer_);
+    bool open = stream->Write(request);
+    v1::StreamInboxResponse response;
+    while (open && !watch_.done() && stream->Read(&response)) {
+      if (response.has_message()) {
+        Show(response.message());
+        open = stream->Write(Acknowledging(response.message()));
+      }
+      watch_.Heartbeat(HeardIn(response, session_.clock()));
+    }
+    // What was acknowledged last must still arrive there.
+    stream->WritesDone();
+    while (stream->Read(&response)) continue;
+    return stream->Finish();
+  }
+
+ private:
+  void Show(const v1::Message& message) {
+    if (bell_) session_.err() << '\a' << std::flush;
+    PrintRecord(ArrivalRecord(message, session_.clock()), session_.format,
+                session_.out());
+    if (session_.format == Format::kTable) session_.out() << "\n";
+    watch_.Printed();
+  }
+
+  static v1::StreamInboxRequest Acknowledging(const v1::Message& message) {
+    v1::StreamInboxRequest request;
+    request.add_acknowledge_message_ids(message.message_id());
+    return request;
+  }
+
+  const std::string consumer_;
+  const bool bell_;
+  const Session& session_;
+  Watch& watch_;
+};
+
+absl::StatusOr<ExitCode> RunWatch(const std::vector<OptionSpec>&,
+                                  const Arguments& arguments,
+                                  const Session& session) {
+  ASSIGN_OR_RETURN(const int changes, ChangesFrom(arguments));
+  ASSIGN_OR_RETURN(auto client, ConnectCases(arguments, session));
+  Watch watch(changes, &session);
+  Arrivals arrivals(
+      arguments.Has("--consumer") ? arguments.Get("--consumer") : "terminal",
+      !arguments.Has("--no-bell"), &session, &watch);
+  return KeepWatching([&] { return arrivals.Read(client); },
+                      client.Where("StreamInbox"), &watch, session);
+}
+
+}  // namespace
+
+std::vector<Command> InboxCommands() {
+  return {
+      {"inbox", "list", "matters that arrived here, oldest first",
+       Joined(ListOptions("those that need nothing more from here too"),
+              {ServiceOption()}),
+       RunList},
+      {"inbox", "open", "reads one matter; the first reading is recorded",
+       Joined({{"MATTER", "", "the matter", "matter_id"}, ServiceOption()},
+              RequestOptions("actor", false)),
+       RunOpen},
+      {"inbox",
+       "watch",
+       "rings the bell for every message that arrives",
+       {{"--no-bell", "", "silently", "", Takes::kNothing},
+        {"--consumer", "NAME",
+         "one screen each: what was shown under a name is not shown again; "
+         "default: terminal"},
+        ChangesOption(),
+        ServiceOption()},
+       RunWatch},
+  };
+}
+
+}  // namespace baton::cli
