@@ -39,6 +39,8 @@ EveryIdentityHasOneUriAndVerifies() {
   expect_identity council-E06000018 $agency/council/E06000018
   expect_identity council-E10000024 $agency/council/E10000024
   expect_identity police-E23000019 $agency/police/E23000019
+  expect_identity school-123401 $agency/school/123401
+  expect_identity school-123402 $agency/school/123402
   expect_identity operator-OPS $agency/operator/OPS
 }
 
@@ -54,9 +56,9 @@ PrivateFilesAreTheOwnersAlone() {
 DiskAndVaultKeysHave32BytesOfTheirOwn() {
   make_certs
   local keys=("$certs"/*.disk.key "$certs/vault.key")
-  expect_equal "number of keys" 5 ${#keys[@]}
+  expect_equal "number of keys" 7 ${#keys[@]}
   expect_equal "sizes" 32 "$(stat -c %s "${keys[@]}" | sort -u)"
-  expect_equal "different keys" 5 "$(sha256sum "${keys[@]}" | cut -c1-64 |
+  expect_equal "different keys" 7 "$(sha256sum "${keys[@]}" | cut -c1-64 |
     sort -u | wc -l)"
 }
 

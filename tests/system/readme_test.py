@@ -20,8 +20,7 @@ COMMAND = re.compile(r"^(\./|(baton(-\w+)?|deploy/\S+|tests/\S+|cmake|ctest|npm|
 
 # Run elsewhere, or not here: why.
 COVERED = {
-    "./deploy/quickstart": "installs and builds; the walk is journey_test and "
-                           "test_the_commands_of_the_cli below",
+    "./deploy/quickstart": "installs and builds; the rest is evening_test",
     "./tests/run": "runs this",
     "cmake --preset dev && cmake --build --preset dev && "
     "ctest --test-dir build/dev": "builds; tests/run does the same",
@@ -32,6 +31,12 @@ COVERED = {
     "./deploy/make-certs build/certs --add council/E06000015":
         "tests/deploy/make_certs_test.sh",
     "./deploy/make-certs --help": "test_the_programs_explain_themselves",
+    "deploy/city prepare build/city 7440": "every City",
+    "deploy/city start build/city": "every City",
+    "deploy/evening build/city": "evening_test",
+    "deploy/city stop build/city": "every City",
+    "deploy/agency install police/E23000019 --exchange baton.example:7440 "
+    "--certs build/certs --dry-run": "tests/deploy/agency_test.sh",
     "baton-council --config council.txtpb": "every City",
     "tests/system/run_python tests/system/kill_test.py --cycles 20 --seed 7":
         "System.KillTest",
@@ -171,7 +176,9 @@ class ReadmeTest(CityTest):
     def test_the_programs_explain_themselves(self):
         for program in (BIN / "baton", BIN / "baton-broker",
                         BIN / "baton-emergency", BIN / "baton-council",
-                        ROOT / "deploy/make-certs", ROOT / "tests/run",
+                        BIN / "baton-police", BIN / "baton-school",
+                        ROOT / "deploy/make-certs", ROOT / "deploy/agency",
+                        ROOT / "deploy/evening", ROOT / "tests/run",
                         ROOT / "deploy/quickstart"):
             with self.subTest(str(program)):
                 done = subprocess.run([program, "--help"], text=True,

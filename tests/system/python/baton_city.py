@@ -1,5 +1,5 @@
-"""An exchange, an emergency department and a council: real processes with real
-certificates and disks, in a directory of their own under /tmp."""
+"""An exchange and its agency services: real processes with real certificates
+and disks, in a directory of their own under /tmp."""
 
 import atexit
 import functools
@@ -15,7 +15,11 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("BATON_BIN", ROOT / "build/release/bin"))
-SERVICES = ("broker", "emergency", "council")
+# In the order of their ports, as in deploy/city.
+EVERYBODY = ("broker", "emergency", "council", "police", "school-123401",
+             "council-E10000024")
+# What most tests need, and all that start() starts.
+SERVICES = EVERYBODY[:3]
 _PORT_TRIES = 20
 
 # Ends with its standard input, which nobody but the test holds, and takes the
@@ -42,11 +46,11 @@ def until(condition, what, seconds=30):
 
 
 def _free_base():
-    """A port that is free now, as are the two after it. Below the range that
-    the kernel hands out."""
+    """A port that is free now, as are those of everybody after it. Below the
+    range that the kernel hands out."""
     while True:
-        base = random.SystemRandom().randrange(15000, 32000, 4)
-        sockets = [socket.socket() for _ in SERVICES]
+        base = random.SystemRandom().randrange(15000, 32000, len(EVERYBODY))
+        sockets = [socket.socket() for _ in EVERYBODY]
         try:
             for offset, one in enumerate(sockets):
                 one.bind(("127.0.0.1", base + offset))
@@ -97,8 +101,9 @@ class City:
                                + said.read_text()[-2000:])
 
     def start(self, *services):
-        """Another process may take a port between looking and binding: before
-        the first start, tries another."""
+        """Of SERVICES when none is named. Another process may take a port
+        between looking and binding: before the first start, tries another."""
+        services = services or SERVICES
         for left in reversed(range(_PORT_TRIES)):
             try:
                 return self._city("start", *services)
@@ -110,7 +115,7 @@ class City:
                 self.base = _free_base()
                 self._prepare()
             finally:
-                if all(self.pid(name) for name in services or SERVICES):
+                if all(self.pid(name) for name in services):
                     (self.directory / "started").touch()
 
     def stop(self, *services):
@@ -145,7 +150,7 @@ class City:
         return self._runs(self.pid(service))
 
     def port(self, service):
-        return self.base + SERVICES.index(service)
+        return self.base + EVERYBODY.index(service)
 
     def log(self, service):
         file = self.directory / f"{service}.log"

@@ -3,7 +3,7 @@
 import sys
 import unittest
 
-from baton_city import SERVICES, City
+from baton_city import EVERYBODY, City
 
 
 class CityTest(unittest.TestCase):
@@ -27,7 +27,7 @@ class CityTest(unittest.TestCase):
 def show(city):
     city.keep()
     print(f"\nkept: {city.directory}", file=sys.stderr)
-    for name in SERVICES:
+    for name in EVERYBODY:
         lines = city.log(name).splitlines()[-12:]
         if lines:
             print(f"--- {name}.log", *lines, sep="\n", file=sys.stderr)
