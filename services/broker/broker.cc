@@ -149,6 +149,10 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
     }
     ApplyView(*directory->Now(), delivery.recipient,
               received.mutable_message());
+    if (handover.leased.earlier_pending) {
+      received.mutable_message()->add_marks()->set_code(
+          v1::MARK_CODE_EARLIER_MESSAGE_PENDING);
+    }
     received.set_ack_id(
         FormatAckId({handover.leased.sequence, handover.leased.attempt}));
     received.set_delivery_attempt(handover.leased.attempt);

@@ -333,7 +333,25 @@ absl::Status ChildRules::Match(const ChildPart& child, int matter,
   for (auto it = found.rbegin(); it != found.rend(); ++it) {
     Link(*it, matter, now);
   }
+  CountNotices(found, matter, now);
   return absl::OkStatus();
+}
+
+void ChildRules::CountNotices(const std::vector<Candidate>& found, int matter,
+                              Accepted* now) {
+  constexpr v1::MessageKind kNotice = v1::MESSAGE_KIND_POLICE_NOTICE;
+  v1::ConversationRecord& record = now->conversation->record;
+  if (record.conversation().kind() != kNotice) return;
+  const absl::Time since = ledger_->commit_time() - kNoticePeriod;
+  const auto earlier = std::count_if(
+      found.begin(), found.end(), [since](const Candidate& other) {
+        return other.kind == kNotice &&
+               other.reason != v1::LINK_REASON_INCIDENT &&
+               FromProto(other.matter->matter().received_time()) >= since;
+      });
+  if (earlier + 1 < kNoticePattern) return;
+  record.mutable_matters(matter)->mutable_matter()->set_notices_in_three_months(
+      static_cast<int>(earlier) + 1);
 }
 
 absl::Status ChildRules::Look(const std::string& key, v1::LinkReason reason,

@@ -98,6 +98,9 @@ class ChildRules {
                     size_t most, const Accepted& now,
                     std::vector<Candidate>* found);
   void Link(const Candidate& other, int matter, Accepted* now);
+  // Of `found`, those that make a police notice one of several.
+  void CountNotices(const std::vector<Candidate>& found, int matter,
+                    Accepted* now);
   absl::Status Undo(const std::string& other_matter_id, int matter,
                     const std::string& content, Accepted* now);
   // The alert `cause` owes about `child`, or the note that it is held back.

@@ -20,6 +20,10 @@ inline constexpr int kMaxMatched = 32;
 // A matter that ended longer ago is no longer linked to.
 inline constexpr absl::Duration kLinkHorizon = absl::Hours(24 * 365);
 
+// Police notices about one child within this time count together.
+inline constexpr absl::Duration kNoticePeriod = absl::Hours(24 * 92);
+inline constexpr int kNoticePattern = 3;
+
 // When the matter ended: its wait or episode did, or it was decided.
 // InfiniteFuture while it is open.
 absl::Time EndOf(const v1::MatterRecord& matter);

@@ -421,6 +421,8 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
   v1::QueueEntry entry;
   entry.set_ordering_key_hash(OrderingKeyHash(message.ordering_key()));
   entry.set_size_bytes(static_cast<int32_t>(size));
+  entry.set_immediate_danger(message.priority() ==
+                             v1::PRIORITY_IMMEDIATE_DANGER);
   if (message.has_expire_time()) {
     entry.set_expire_time_micros(
         absl::ToUnixMicros(FromProto(message.expire_time())));

@@ -109,15 +109,20 @@ void Queue::Insert(uint64_t sequence, Item item) {
 
 bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
   const uint64_t key = item.entry.ordering_key_hash();
-  if (key == 0) return true;
-  const auto it = keys_.find(key);
-  return it != keys_.end() && *it->second.begin() == sequence;
+  return key == 0 || *keys_.at(key).begin() == sequence;
+}
+
+bool Queue::Overtakes(uint64_t sequence, const Item& item) const {
+  return !IsHeadOfKey(sequence, item) ||
+         (item.entry.ordering_key_hash() != 0 && sequence > loaded_through_);
 }
 
 void Queue::Index(uint64_t sequence, const Item& item) {
   switch (item.entry.state()) {
     case v1::DELIVERY_STATE_READY:
-      if (IsHeadOfKey(sequence, item)) ready_.insert(sequence);
+      if (item.entry.immediate_danger() || IsHeadOfKey(sequence, item)) {
+        ready_.insert({!item.entry.immediate_danger(), sequence});
+      }
       break;
     case v1::DELIVERY_STATE_DELAYED:
       delayed_.insert({item.entry.ready_time_micros(), sequence});
@@ -131,7 +136,7 @@ void Queue::Index(uint64_t sequence, const Item& item) {
 }
 
 void Queue::Unindex(uint64_t sequence, const Item& item) {
-  ready_.erase(sequence);
+  ready_.erase({!item.entry.immediate_danger(), sequence});
   delayed_.erase({item.entry.ready_time_micros(), sequence});
   leases_.erase({item.deadline, sequence});
 }
@@ -181,10 +186,10 @@ void Queue::Add(uint64_t sequence, v1::QueueEntry entry,
   Item item{.entry = std::move(entry)};
   Store(sequence, item, batch);
   if (loaded_all_ && items_.size() >= policy_.window) loaded_all_ = false;
-  if (loaded_all_) {
-    loaded_through_ = sequence;
-    Insert(sequence, std::move(item));
-  }
+  if (loaded_all_) loaded_through_ = sequence;
+  const bool overtakes = item.entry.immediate_danger() &&
+                         items_.size() < policy_.window * kMaxStretch;
+  if (loaded_all_ || overtakes) Insert(sequence, std::move(item));
 }
 
 // --- Consumers.
@@ -457,7 +462,7 @@ std::optional<absl::Duration> Queue::NextTick(Instant now) const {
 std::vector<Leased> Queue::Dispatch(Instant now, Batch* batch) {
   std::vector<Leased> leased;
   while (!ready_.empty() && leased.size() < kMaxDispatch) {
-    const uint64_t sequence = *ready_.begin();
+    const uint64_t sequence = ready_.begin()->second;
     Item& item = items_.at(sequence);
     Consumer* const consumer = NextWithCredit(item.entry.size_bytes());
     if (consumer == nullptr) break;
@@ -474,7 +479,8 @@ std::vector<Leased> Queue::Dispatch(Instant now, Batch* batch) {
     leased.push_back({.consumer_id = consumer->id,
                       .sequence = sequence,
                       .attempt = item.entry.delivery_attempt(),
-                      .expire_time = now.wall + consumer->ack_deadline});
+                      .expire_time = now.wall + consumer->ack_deadline,
+                      .earlier_pending = Overtakes(sequence, item)});
   }
   return leased;
 }

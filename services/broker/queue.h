@@ -47,6 +47,8 @@ struct Leased {
   uint64_t sequence;
   int attempt;
   absl::Time expire_time;
+  // Immediate danger overtook an earlier message of its key.
+  bool earlier_pending = false;
 };
 
 // Something that happened to a message of a queue, for the audit log.
@@ -66,6 +68,9 @@ struct QueueEvent {
 // Order: entries become dispatchable in publish order; of the entries with one
 // ordering key only the oldest unsettled one is, so at most one is leased, and
 // a nack delay holds up its key. A dead-lettered head releases its key.
+// Immediate danger overtakes: it is handed out first and does not wait for
+// earlier entries of its key, while later ones wait for it. (What stood behind
+// the window when the process started does so once it is loaded.)
 //
 // Memory: at most QueuePolicy::window entries, the oldest ones; up to
 // kMaxStretch windows while everything in the first is leased, delayed or
@@ -183,6 +188,8 @@ class Queue {
   void Index(uint64_t sequence, const Item& item);
   void Unindex(uint64_t sequence, const Item& item);
   bool IsHeadOfKey(uint64_t sequence, const Item& item) const;
+  // Whether an earlier entry of its key is unsettled, or may be, on disk.
+  bool Overtakes(uint64_t sequence, const Item& item) const;
   void SetState(uint64_t sequence, Item* item, v1::DeliveryState state,
                 Instant now);
   void Store(uint64_t sequence, const Item& item, Batch* batch);
@@ -210,7 +217,8 @@ class Queue {
   Items items_;                  // The oldest unsettled entries.
   uint64_t loaded_through_ = 0;  // Everything up to here was loaded or added.
   bool loaded_all_ = false;      // The disk holds nothing behind items_.
-  std::set<uint64_t> ready_;     // Dispatchable now.
+  // Dispatchable now, in order: {can wait, sequence}.
+  std::set<std::pair<bool, uint64_t>> ready_;
   std::set<std::pair<int64_t, uint64_t>> delayed_;   // By ready_time_micros.
   std::set<std::pair<int64_t, uint64_t>> expiring_;  // By expire_time_micros.
   std::set<std::pair<absl::Duration, uint64_t>> leases_;    // By deadline.

@@ -195,6 +195,25 @@ TEST_F(ChildRulesTest, Rule14ADecidedMatterIsLinkedForAYear) {
   EXPECT_THAT(LinksOf(after), ElementsAre(within.matter_ids(0)));
 }
 
+TEST_F(ChildRulesTest, Rule14ThreeNoticesInThreeMonthsAreAPattern) {
+  const auto notice = [this](const v1::Child& child) {
+    return MatterOf(Accept(PoliceCaller(), NoticeMessage(child, false)))
+        .notices_in_three_months();
+  };
+  EXPECT_EQ(notice(Persephone()), 0);
+  exchange_.Advance(absl::Hours(24));
+  EXPECT_EQ(notice(Persephone()), 0);
+  // The brother's, of the same incident, is not about this child.
+  EXPECT_EQ(notice(OtherChild("Radford")), 0);
+  exchange_.Advance(kNoticePeriod - absl::Hours(24));
+  EXPECT_EQ(notice(Persephone()), 3);
+  // The first is three months ago now.
+  exchange_.Advance(absl::Hours(1));
+  EXPECT_EQ(notice(Persephone()), 3);
+  Wait(Persephone());
+  EXPECT_EQ(notice(Persephone()), 4);
+}
+
 TEST_F(ChildRulesTest, Rule14AFoundChildsEpisodeIsLinkedForAYear) {
   const v1::PublishReceipt missing = Missing(Persephone());
   Found(missing);

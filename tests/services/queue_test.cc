@@ -44,6 +44,14 @@ class QueueTest : public testing::Test {
     queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
   }
 
+  void AddDanger(uint64_t sequence, uint64_t key) {
+    v1::QueueEntry entry;
+    entry.set_ordering_key_hash(key);
+    entry.set_size_bytes(100);
+    entry.set_immediate_danger(true);
+    queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
+  }
+
   void Subscribe(uint64_t id, int credit, const std::string& name = "") {
     queue_->Subscribe({.id = id,
                        .name = name,
@@ -391,6 +399,85 @@ TEST_F(QueueTest, CreditOfAConsumerThatLeftIsNotReturnedToOthers) {
   Ack(leased.at(0));
   for (uint64_t i = 2; i <= 4; ++i) Add(i);
   EXPECT_THAT(Step(), SizeIs(1));
+}
+
+TEST_F(QueueTest, Rule18ADeadLetteredHeadReleasesItsKey) {
+  Subscribe(1, 10);
+  Add(1, 7);
+  Add(2, 7);
+  const std::vector<Leased> head = Step();
+  ASSERT_THAT(head, SizeIs(1));
+  queue_->Reject({head[0].sequence, head[0].attempt}, "cannot be read", now_,
+                 &batch_);
+  const std::vector<Leased> next = Step();
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(next[0].sequence, 2);
+}
+
+TEST_F(QueueTest, Rule18ImmediateDangerOvertakesAndIsMarked) {
+  Subscribe(1, 1);
+  Add(1, 7);
+  const std::vector<Leased> head = Step();
+  ASSERT_THAT(head, SizeIs(1));
+  EXPECT_FALSE(head[0].earlier_pending);
+  Add(2);
+  AddDanger(3, 7);
+  Add(4, 7);
+  Nack(head[0], absl::Minutes(5));
+  const std::vector<Leased> first = Step();
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].sequence, 3);
+  EXPECT_TRUE(first[0].earlier_pending);
+  Ack(first[0]);
+  // What came after it still waits for what came before it.
+  const std::vector<Leased> second = Step();
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_EQ(second[0].sequence, 2);
+  Ack(second[0]);
+  EXPECT_THAT(Step(), IsEmpty());
+  Advance(absl::Minutes(5));
+  const std::vector<Leased> third = Step();
+  ASSERT_THAT(third, SizeIs(1));
+  EXPECT_EQ(third[0].sequence, 1);
+}
+
+TEST_F(QueueTest, Rule18LaterMessagesWaitForTheDangerThatOvertook) {
+  Subscribe(1, 10);
+  AddDanger(1, 7);
+  Add(2, 7);
+  const std::vector<Leased> danger = Step();
+  ASSERT_THAT(danger, SizeIs(1));
+  EXPECT_FALSE(danger[0].earlier_pending);
+  Ack(danger[0]);
+  EXPECT_THAT(Step(), SizeIs(1));
+}
+
+TEST_F(QueueTest, Rule18DangerBehindABacklogIsHandedOutFirst) {
+  for (uint64_t i = 1; i <= kMany; ++i) Add(i, i % 10 + 1);
+  AddDanger(kMany + 1, 5);
+  Step();
+  Subscribe(1, 1);
+  const std::vector<Leased> first = Step();
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].sequence, kMany + 1);
+  EXPECT_TRUE(first[0].earlier_pending);
+  Ack(first[0]);
+  // Nothing of the backlog was passed over.
+  uint64_t handed_out = 0;
+  queue_->Grant(1, 100, 0);
+  for (std::vector<Leased> some = Step(); !some.empty(); some = Step()) {
+    for (const Leased& leased : some) {
+      ++handed_out;
+      Ack(leased);
+    }
+  }
+  EXPECT_EQ(handed_out, kMany);
+}
+
+TEST_F(QueueTest, Rule18AFloodOfDangerIsBoundedInMemory) {
+  for (uint64_t i = 1; i <= kMany; ++i) AddDanger(i, i % 10 + 1);
+  Step();
+  EXPECT_LE(most_items_, policy_.window * Queue::kMaxStretch);
 }
 
 TEST_F(QueueTest, GrantsToNobodyAreIgnored) {
