@@ -105,8 +105,7 @@ ExitCode PrintSheet(const v1::HandOverResponse& response,
     session.words() << "NOT SENT: the senders do not know of it yet.\n";
   }
   sheet.columns.push_back("allocated_to");
-  PrintRecords(sheet.records, sheet.shape, sheet.columns, session.format,
-               session.out());
+  PrintMany(sheet, session);
   session.words() << response.items_size() << " handed over; request "
                   << Printable(request_id) << "\n";
   return code;
