@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "services/cli/errors.h"
 #include "services/cli/suggest.h"
@@ -23,6 +24,24 @@ constexpr char kAbout[] =
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 error; 2 usage; 3 not reachable; 4 refused;\n"
     "            5 audit failed; 6 accepted but HELD: NOT SENT.\n";
+
+// What the commands of a family are about.
+std::string FamilyHelp(const std::string& family) {
+  static const auto& help = *new std::map<std::string, std::string>{
+      {"emergency", "an emergency department: children who wait there"},
+      {"police", "a police force: missing children, notices"},
+      {"school", "a school: alerts about its pupils"},
+      {"council", "a council: its intake, calls, placements, shift ends"},
+      {"case", "what this agency raised: contacts, and how it all stands"},
+      {"inbox", "what arrived at this agency"},
+      {"matter", "one child's matter: take, decide, ask, offer, correct, ..."},
+      {"audit", "the record that nobody can rewrite"},
+      {"directory", "which agencies there are"},
+      {"context", "the exchanges and agencies the configuration names"},
+  };
+  const auto it = help.find(family);
+  return it == help.end() ? "" : it->second;
+}
 
 bool IsPositional(const OptionSpec& option) {
   return !absl::StartsWith(option.name, "-");
@@ -56,8 +75,22 @@ void AddOption(const OptionSpec& spec, CLI::App* app) {
   }
 }
 
+// "table|json" in its placeholder are words; so are those its help ends with,
+// ": red | amber", when it takes a WORD.
+std::vector<std::string> WordsOf(const CLI::Option& option) {
+  const std::string placeholder = option.get_type_name();
+  if (absl::StrContains(placeholder, "|")) {
+    return absl::StrSplit(placeholder, '|');
+  }
+  const std::string help = option.get_description();
+  const size_t colon = help.rfind(": ");
+  if (placeholder != "WORD" || colon == std::string::npos) return {};
+  return absl::StrSplit(help.substr(colon + 2), " | ");
+}
+
 OptionNode DescribeOption(const CLI::Option& option) {
-  OptionNode node = {.help = option.get_description()};
+  OptionNode node = {.help = option.get_description(),
+                     .values = WordsOf(option)};
   for (const std::string& name : option.get_snames()) {
     node.names.push_back(absl::StrCat("-", name));
   }
@@ -131,8 +164,7 @@ class Tree {
     if (command.family.empty()) return &root_;
     CLI::App*& family = families_[command.family];
     if (family == nullptr) {
-      family = root_.add_subcommand(command.family,
-                                    absl::StrCat(command.family, " commands"));
+      family = root_.add_subcommand(command.family, FamilyHelp(command.family));
       family->require_subcommand(0, 1);
       family->allow_extras();
     }
