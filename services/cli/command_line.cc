@@ -89,8 +89,9 @@ std::vector<std::string> WordsOf(const CLI::Option& option) {
 }
 
 OptionNode DescribeOption(const CLI::Option& option) {
-  OptionNode node = {.help = option.get_description(),
-                     .values = WordsOf(option)};
+  OptionNode node;
+  node.help = option.get_description();
+  node.values = WordsOf(option);
   for (const std::string& name : option.get_snames()) {
     node.names.push_back(absl::StrCat("-", name));
   }
