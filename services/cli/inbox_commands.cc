@@ -102,6 +102,10 @@ class Arrivals {
  private:
   void Show(const v1::Message& message) {
     if (bell_) session_.err() << '\a' << std::flush;
+    if (message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
+      session_.words() << "IMMEDIATE DANGER: ring the sender now; 999 if "
+                          "nobody has.\n";
+    }
     PrintRecord(ArrivalRecord(message, session_.clock()), session_.format,
                 session_.out());
     if (session_.format == Format::kTable) session_.out() << "\n";
