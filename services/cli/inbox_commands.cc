@@ -133,8 +133,13 @@ absl::StatusOr<ExitCode> RunWatch(const std::vector<OptionSpec>&,
   Arrivals arrivals(
       arguments.Has("--consumer") ? arguments.Get("--consumer") : "terminal",
       !arguments.Has("--no-bell"), &session, &watch);
-  return KeepWatching([&] { return arrivals.Read(client); },
-                      client.Where("StreamInbox"), &watch, session);
+  auto code = KeepWatching([&] { return arrivals.Read(client); },
+                           client.Where("StreamInbox"), &watch, session);
+  if (absl::IsAborted(code.status())) {
+    session.err() << "This screen shows nothing more: another one watches "
+                     "under its name. Give each its own with --consumer.\n";
+  }
+  return code;
 }
 
 }  // namespace
