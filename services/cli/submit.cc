@@ -6,15 +6,13 @@
 namespace baton::cli {
 namespace {
 
-std::string JsonText(const google::protobuf::Message& request, bool one_line) {
+std::string JsonText(const google::protobuf::Message& request) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
-  options.add_whitespace = !one_line;
   std::string json;
   const auto status =
       google::protobuf::util::MessageToJsonString(request, &json, options);
-  if (!status.ok()) return "";
-  return one_line ? json + "\n" : json;
+  return status.ok() ? json + "\n" : "";
 }
 
 std::string ProtoText(const google::protobuf::Message& request) {
@@ -30,9 +28,8 @@ std::string ProtoText(const google::protobuf::Message& request) {
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session) {
   session.err() << "NOT SENT: this is a dry run.\n";
-  session.out() << (session.format == Format::kJson
-                        ? JsonText(request, session.json_lines)
-                        : ProtoText(request));
+  session.out() << (session.format == Format::kJson ? JsonText(request)
+                                                    : ProtoText(request));
   return ExitCode::kOk;
 }
 

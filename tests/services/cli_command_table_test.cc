@@ -123,7 +123,7 @@ TEST(CommandTableTest, TheHelpOfWhatIsSentSaysWhatToDoInDanger) {
     if (!command.family.empty()) line.insert(line.begin(), command.family);
     const auto help = ParseCommandLine(commands, line);
     ASSERT_TRUE(help.ok()) << help.status();
-    EXPECT_EQ(absl::StrContains(help->text, kDangerLine), command.submits)
+    EXPECT_TRUE(!command.submits || absl::StrContains(help->text, kDangerLine))
         << command.family << " " << command.name;
   }
 }
