@@ -71,7 +71,9 @@ void AddOption(const OptionSpec& spec, CLI::App* app) {
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       break;
     case Takes::kOptionalValue:
-      option->expected(0, 1)->default_str("yes");
+      // Help would show the default as if it held without the option.
+      option->expected(0, 1)->default_str("yes")->option_text(
+          absl::StrCat("[", spec.placeholder, "]"));
       break;
   }
 }
@@ -195,13 +197,20 @@ std::vector<std::string> OptionNames(CLI::App* app) {
   return names;
 }
 
+// "baton matter take".
+std::string PathOf(const CLI::App* app) {
+  const CLI::App* parent = app->get_parent();
+  return parent == nullptr ? app->get_name()
+                           : absl::StrCat(PathOf(parent), " ", app->get_name());
+}
+
 absl::Status Unknown(const std::string& word, CLI::App* app) {
   const std::vector<std::string> names = SubcommandNames(app);
   if (absl::StartsWith(word, "-")) {
     const std::string name = word.substr(0, word.find('='));
     return absl::InvalidArgumentError(absl::StrCat(
         "unknown option \"", name, "\"", DidYouMean(name, OptionNames(app)),
-        "\nsee ", app->get_display_name(), " --help"));
+        "\nsee ", PathOf(app), " --help"));
   }
   if (names.empty()) {
     return absl::InvalidArgumentError(
@@ -212,16 +221,29 @@ absl::Status Unknown(const std::string& word, CLI::App* app) {
                    "\ncommands here: ", absl::StrJoin(names, ", ")));
 }
 
-absl::Status CheckRequired(const Command& command, const Arguments& arguments) {
+// "--immediate-danger M-1" takes what was meant for the command itself.
+std::string Swallowed(const Command& command, const Arguments& arguments) {
+  for (const OptionSpec& option : command.options) {
+    const std::string value = arguments.Get(option.name);
+    if (option.takes == Takes::kOptionalValue && !value.empty() &&
+        !absl::StrContains(option.placeholder, value)) {
+      return absl::StrCat("\n", option.name, " took \"", value,
+                          "\" for its answer");
+    }
+  }
+  return "";
+}
+
+absl::Status CheckRequired(const Command& command, const Arguments& arguments,
+                           const std::string& path) {
   for (const OptionSpec& option : command.options) {
     const bool required =
         IsPositional(option) && !absl::StartsWith(option.name, "[");
     // A file can say which wait or matter is meant.
     if (required && !arguments.Has(option.name) && !arguments.Has("--file")) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          option.name, " is missing (", option.help, "); see baton ",
-          command.family, command.family.empty() ? "" : " ", command.name,
-          " --help"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(option.name, " is missing (", option.help, "); see ",
+                       path, " --help", Swallowed(command, arguments)));
     }
   }
   return absl::OkStatus();
@@ -245,14 +267,15 @@ absl::StatusOr<Invocation> Understand(Tree& tree) {
   absl::Status status;
   if (!unknown.empty()) status = Unknown(unknown[0], app);
   if (status.ok() && invocation.command == nullptr) {
-    invocation.text = app->help();
+    invocation.text = tree.root().help();
     return invocation;
   }
   if (status.ok()) {
     Collect(CommonOptions(), &tree.root(), &invocation.arguments);
     Collect(CommonOptions(), app, &invocation.arguments);
     Collect(invocation.command->options, app, &invocation.arguments);
-    status = CheckRequired(*invocation.command, invocation.arguments);
+    status =
+        CheckRequired(*invocation.command, invocation.arguments, PathOf(app));
   }
   if (status.ok()) return invocation;
   const bool submits =
@@ -287,7 +310,7 @@ absl::StatusOr<Invocation> ParseCommandLine(
   } catch (const CLI::CallForVersion& version) {
     return Invocation{nullptr, {}, absl::StrCat(version.what(), "\n"), true};
   } catch (const CLI::CallForHelp&) {
-    return Invocation{nullptr, {}, tree.Deepest()->help(), true};
+    return Invocation{nullptr, {}, tree.root().help(), true};
   } catch (const CLI::ParseError& error) {
     absl::Status status = absl::InvalidArgumentError(error.what());
     const Command* command = tree.CommandOf(tree.Deepest());

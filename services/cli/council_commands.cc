@@ -118,7 +118,7 @@ std::vector<Command> CouncilCommands() {
       {"council", "list", "matters in intake, oldest first",
        ListOptions("decided ones too"), RunList},
       {"council", "open", "reads one matter; the first reading is recorded",
-       Joined({{"MATTER", "", "the matter", "matter_id"}},
+       Joined({{"MATTER", "", "the matter, such as c-4k7.1", "matter_id"}},
               RequestOptions("actor", false)),
        RunOpen},
       {"council", "take", "a named person takes a matter", TakeMatterOptions(),

@@ -120,8 +120,9 @@ std::vector<Command> SchoolCommands() {
        ListOptions("those taken already too"), RunAlerts},
       {"school", "take",
        "a named person takes an alert; until then nobody has seen it",
-       Joined({{"MATTER", "", "the alert", "matter_id"}},
-              RequestOptions("actor", true)),
+       Joined(
+           {{"MATTER", "", "the alert's matter, such as c-4k7.1", "matter_id"}},
+           RequestOptions("actor", true)),
        Submits(Submission<SchoolClient, v1::TakeAlertRequest,
                           v1::TakeAlertResponse>{
            .name = "TakeAlert",

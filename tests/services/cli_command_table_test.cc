@@ -128,6 +128,32 @@ TEST(CommandTableTest, TheHelpOfWhatIsSentSaysWhatToDoInDanger) {
   }
 }
 
+// A usage that can be typed as it stands.
+TEST(CommandTableTest, HelpNamesTheWholeCommand) {
+  const std::vector<Command> commands = AllCommands();
+  for (const auto& [line, usage] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"matter", "take", "--help"}, "baton matter take [OPTIONS]"},
+           {{"matter"}, "baton matter [OPTIONS]"},
+           {{"track", "-h"}, "baton track [OPTIONS]"},
+           {{}, "baton [OPTIONS]"}}) {
+    const auto help = ParseCommandLine(commands, line);
+    ASSERT_TRUE(help.ok()) << help.status();
+    EXPECT_TRUE(absl::StrContains(help->text, absl::StrCat("Usage: ", usage)))
+        << help->text;
+  }
+}
+
+// "=yes" after the flag would read as if danger were assumed.
+TEST(CommandTableTest, HelpAssumesNoDanger) {
+  const std::vector<Command> commands = AllCommands();
+  const auto help = ParseCommandLine(commands, {"case", "raise", "--help"});
+  ASSERT_TRUE(help.ok()) << help.status();
+  EXPECT_TRUE(
+      absl::StrContains(help->text, "--immediate-danger [yes|no|unknown]"));
+  EXPECT_FALSE(absl::StrContains(help->text, "=yes"));
+}
+
 using Families = std::map<std::string, std::set<std::string>>;
 
 // Commands by family; those that stand alone below "".
