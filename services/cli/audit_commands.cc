@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "services/cli/audit_check.h"
 #include "services/cli/checkpoint_file.h"
+#include "services/cli/listing.h"
 #include "services/cli/words.h"
 #include "services/common/proto_time.h"
 #include "storage/status.h"
@@ -121,10 +122,11 @@ void PrintVerified(const SignedHead& head, const Arguments& arguments,
         << "\n";
     return;
   }
-  PrintRecords(leaves, EntryRecord(v1::AuditEntry()),
-               {"index", "time", "type", "actor", "queues", "kind", "matter_id",
-                "holder", "code"},
-               session.format, out);
+  PrintMany({.records = leaves,
+             .shape = EntryRecord(v1::AuditEntry()),
+             .columns = {"index", "time", "type", "actor", "queues", "kind",
+                         "matter_id", "holder", "code"}},
+            session);
 }
 
 absl::StatusOr<ExitCode> RunVerify(const std::vector<OptionSpec>&,

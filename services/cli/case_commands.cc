@@ -87,7 +87,8 @@ ExitCode PrintResolved(const v1::ResolveRefusedResponse& response,
   }
   Record record;
   record.Add("resolved", "resolved",
-             "an answer about a matter received; see baton inbox list");
+             "an answer about a matter received; whether it went out, baton "
+             "inbox list --all shows");
   record.Add("request_id", "request", request_id);
   PrintRecord(record, session.format, session.out());
   return ExitCode::kOk;

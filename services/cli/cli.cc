@@ -51,15 +51,23 @@ absl::StatusOr<Session> Prepare(const Invocation& invocation,
   return session;
 }
 
+// A dry run prints a request that --file must be able to read: nothing is
+// added to it.
+bool PrintsRequest(const Invocation& invocation) {
+  return invocation.command->submits && invocation.arguments.Has("--dry-run");
+}
+
 // Shows beside everything else whether this is live or training.
 absl::StatusOr<ExitCode> RunTagged(const Invocation& invocation,
                                    const Session& session) {
   const Command& command = *invocation.command;
   const v1::Environment where = ExchangeEnvironment(session.config);
-  if (where == v1::ENVIRONMENT_TRAINING && session.format != Format::kJson) {
+  const bool tags =
+      session.format == Format::kJson && !PrintsRequest(invocation);
+  if (where == v1::ENVIRONMENT_TRAINING && !tags) {
     session.err() << "TRAINING\n";
   }
-  if (where == v1::ENVIRONMENT_UNSPECIFIED || session.format != Format::kJson) {
+  if (where == v1::ENVIRONMENT_UNSPECIFIED || !tags) {
     return command.run(command.options, invocation.arguments, session);
   }
   EnvironmentTag tag(where, &session.out());

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "services/cli/errors.h"
 #include "services/cli/suggest.h"
@@ -23,6 +24,25 @@ constexpr char kAbout[] =
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 error; 2 usage; 3 not reachable; 4 refused;\n"
     "            5 audit failed; 6 accepted but HELD: NOT SENT.\n";
+
+// What the commands of a family are about.
+std::string FamilyHelp(const std::string& family) {
+  static const auto& help = *new std::map<std::string, std::string>{
+      {"emergency", "an emergency department: children who wait there"},
+      {"police", "a police force: missing children, notices"},
+      {"school", "a school: alerts about its pupils"},
+      {"council", "a council: its intake, calls, placements, shift ends"},
+      {"case", "what this agency raised: contacts, and how it all stands"},
+      {"inbox", "what arrived at this agency"},
+      {"matter",
+       "one child's matter: take, decide, ask, offer, correct and more"},
+      {"audit", "the record that nobody can rewrite"},
+      {"directory", "which agencies there are"},
+      {"context", "the exchanges and agencies the configuration names"},
+  };
+  const auto it = help.find(family);
+  return it == help.end() ? "" : it->second;
+}
 
 bool IsPositional(const OptionSpec& option) {
   return !absl::StartsWith(option.name, "-");
@@ -51,14 +71,30 @@ void AddOption(const OptionSpec& spec, CLI::App* app) {
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       break;
     case Takes::kOptionalValue:
-      option->expected(0, 1)->default_str("yes");
+      // Help would show the default as if it held without the option.
+      option->expected(0, 1)->default_str("yes")->option_text(
+          absl::StrCat("[", spec.placeholder, "]"));
       break;
   }
+}
+
+// "table|json" in its placeholder are words; so are those its help ends with,
+// ": red | amber", when it takes a WORD.
+std::vector<std::string> WordsOf(const CLI::Option& option) {
+  const std::string placeholder = option.get_type_name();
+  if (absl::StrContains(placeholder, "|")) {
+    return absl::StrSplit(placeholder, '|');
+  }
+  const std::string help = option.get_description();
+  const size_t colon = help.rfind(": ");
+  if (placeholder != "WORD" || colon == std::string::npos) return {};
+  return absl::StrSplit(help.substr(colon + 2), " | ");
 }
 
 OptionNode DescribeOption(const CLI::Option& option) {
   OptionNode node;
   node.help = option.get_description();
+  node.values = WordsOf(option);
   for (const std::string& name : option.get_snames()) {
     node.names.push_back(absl::StrCat("-", name));
   }
@@ -132,8 +168,7 @@ class Tree {
     if (command.family.empty()) return &root_;
     CLI::App*& family = families_[command.family];
     if (family == nullptr) {
-      family = root_.add_subcommand(command.family,
-                                    absl::StrCat(command.family, " commands"));
+      family = root_.add_subcommand(command.family, FamilyHelp(command.family));
       family->require_subcommand(0, 1);
       family->allow_extras();
     }
@@ -162,13 +197,20 @@ std::vector<std::string> OptionNames(CLI::App* app) {
   return names;
 }
 
+// "baton matter take".
+std::string PathOf(const CLI::App* app) {
+  const CLI::App* parent = app->get_parent();
+  return parent == nullptr ? app->get_name()
+                           : absl::StrCat(PathOf(parent), " ", app->get_name());
+}
+
 absl::Status Unknown(const std::string& word, CLI::App* app) {
   const std::vector<std::string> names = SubcommandNames(app);
   if (absl::StartsWith(word, "-")) {
     const std::string name = word.substr(0, word.find('='));
     return absl::InvalidArgumentError(absl::StrCat(
         "unknown option \"", name, "\"", DidYouMean(name, OptionNames(app)),
-        "\nsee ", app->get_display_name(), " --help"));
+        "\nsee ", PathOf(app), " --help"));
   }
   if (names.empty()) {
     return absl::InvalidArgumentError(
@@ -179,16 +221,29 @@ absl::Status Unknown(const std::string& word, CLI::App* app) {
                    "\ncommands here: ", absl::StrJoin(names, ", ")));
 }
 
-absl::Status CheckRequired(const Command& command, const Arguments& arguments) {
+// "--immediate-danger M-1" takes what was meant for the command itself.
+std::string Swallowed(const Command& command, const Arguments& arguments) {
+  for (const OptionSpec& option : command.options) {
+    const std::string value = arguments.Get(option.name);
+    if (option.takes == Takes::kOptionalValue && !value.empty() &&
+        !absl::StrContains(option.placeholder, value)) {
+      return absl::StrCat("\n", option.name, " took \"", value,
+                          "\" for its answer");
+    }
+  }
+  return "";
+}
+
+absl::Status CheckRequired(const Command& command, const Arguments& arguments,
+                           const std::string& path) {
   for (const OptionSpec& option : command.options) {
     const bool required =
         IsPositional(option) && !absl::StartsWith(option.name, "[");
     // A file can say which wait or matter is meant.
     if (required && !arguments.Has(option.name) && !arguments.Has("--file")) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          option.name, " is missing (", option.help, "); see baton ",
-          command.family, command.family.empty() ? "" : " ", command.name,
-          " --help"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(option.name, " is missing (", option.help, "); see ",
+                       path, " --help", Swallowed(command, arguments)));
     }
   }
   return absl::OkStatus();
@@ -212,14 +267,15 @@ absl::StatusOr<Invocation> Understand(Tree& tree) {
   absl::Status status;
   if (!unknown.empty()) status = Unknown(unknown[0], app);
   if (status.ok() && invocation.command == nullptr) {
-    invocation.text = app->help();
+    invocation.text = tree.root().help();
     return invocation;
   }
   if (status.ok()) {
     Collect(CommonOptions(), &tree.root(), &invocation.arguments);
     Collect(CommonOptions(), app, &invocation.arguments);
     Collect(invocation.command->options, app, &invocation.arguments);
-    status = CheckRequired(*invocation.command, invocation.arguments);
+    status =
+        CheckRequired(*invocation.command, invocation.arguments, PathOf(app));
   }
   if (status.ok()) return invocation;
   const bool submits =
@@ -254,7 +310,7 @@ absl::StatusOr<Invocation> ParseCommandLine(
   } catch (const CLI::CallForVersion& version) {
     return Invocation{nullptr, {}, absl::StrCat(version.what(), "\n"), true};
   } catch (const CLI::CallForHelp&) {
-    return Invocation{nullptr, {}, tree.Deepest()->help(), true};
+    return Invocation{nullptr, {}, tree.root().help(), true};
   } catch (const CLI::ParseError& error) {
     absl::Status status = absl::InvalidArgumentError(error.what());
     const Command* command = tree.CommandOf(tree.Deepest());

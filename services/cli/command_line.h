@@ -25,6 +25,8 @@ struct OptionNode {
   std::vector<std::string> names;  // "-o", "--output"; "MATTER".
   std::string placeholder = {};    // "NAME", "yes|no"; empty: takes nothing.
   std::string help = {};
+  // The words it takes, when they are few: "yes", "no".
+  std::vector<std::string> values = {};
   bool positional = false;
 };
 

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 
 namespace baton::cli {
 namespace {
@@ -47,12 +46,13 @@ void Flatten(const std::string& path, const CommandNode& node,
   }
 }
 
+// Commands, options, and the words of a positional that has some.
 std::string Offered(const CommandNode& node) {
   std::vector<std::string> words;
   for (const CommandNode& sub : node.commands) words.push_back(sub.name);
   for (const OptionNode& option : node.options) {
-    if (option.positional) continue;
-    words.insert(words.end(), option.names.begin(), option.names.end());
+    const auto& more = option.positional ? option.values : option.names;
+    words.insert(words.end(), more.begin(), more.end());
   }
   return absl::StrJoin(words, " ");
 }
@@ -66,16 +66,15 @@ std::string OffersOf(const std::vector<Level>& levels) {
   return text;
 }
 
-// "table|json" is a choice; "FILE" is not.
 std::string ValuesOf(const std::vector<Level>& levels) {
   std::string text;
   for (const Level& level : levels) {
     for (const OptionNode& option : level.node->options) {
-      if (!absl::StrContains(option.placeholder, "|")) continue;
+      if (option.values.empty() || option.positional) continue;
       for (const std::string& name : option.names) {
-        absl::StrAppend(
-            &text, "    \"", level.path, ":", name, "\") offered=\"",
-            absl::StrReplaceAll(option.placeholder, {{"|", " "}}), "\" ;;\n");
+        absl::StrAppend(&text, "    \"", level.path, ":", name,
+                        "\") offered=\"", absl::StrJoin(option.values, " "),
+                        "\" ;;\n");
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_join.h"
 #include "services/cli/client_config.h"
+#include "services/cli/listing.h"
 #include "services/cli/words.h"
 #include "storage/status.h"
 
@@ -36,24 +37,18 @@ absl::StatusOr<ExitCode> RunList(const std::vector<OptionSpec>&,
                    ReadClientConfig(arguments.Has("--config")
                                         ? arguments.Get("--config")
                                         : session.environment.config_file));
-  std::vector<Record> records;
+  Listing listing;
+  listing.shape = ContextRecord({}, false);
+  listing.columns = {"name", "default", "broker_address", "services", "actor"};
   for (const v1::ClientContext& context : config.contexts()) {
-    records.push_back(
+    listing.records.push_back(
         ContextRecord(context, context.name() == config.default_context()));
   }
-  if (records.empty() && session.format == Format::kTable) {
+  if (listing.records.empty() && session.format == Format::kTable) {
     session.out() << "no contexts; the configuration is the only one\n";
     return ExitCode::kOk;
   }
-  if (session.json_lines) {
-    for (const Record& record : records) {
-      session.out() << JsonObject(record) << "\n";
-    }
-    return ExitCode::kOk;
-  }
-  PrintRecords(records, ContextRecord({}, false),
-               {"name", "default", "broker_address", "services", "actor"},
-               session.format, session.out());
+  PrintMany(listing, session);
   return ExitCode::kOk;
 }
 

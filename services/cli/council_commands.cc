@@ -105,8 +105,7 @@ ExitCode PrintSheet(const v1::HandOverResponse& response,
     session.words() << "NOT SENT: the senders do not know of it yet.\n";
   }
   sheet.columns.push_back("allocated_to");
-  PrintRecords(sheet.records, sheet.shape, sheet.columns, session.format,
-               session.out());
+  PrintMany(sheet, session);
   session.words() << response.items_size() << " handed over; request "
                   << Printable(request_id) << "\n";
   return code;
@@ -119,7 +118,7 @@ std::vector<Command> CouncilCommands() {
       {"council", "list", "matters in intake, oldest first",
        ListOptions("decided ones too"), RunList},
       {"council", "open", "reads one matter; the first reading is recorded",
-       Joined({{"MATTER", "", "the matter", "matter_id"}},
+       Joined({{"MATTER", "", "the matter, such as c-4k7.1", "matter_id"}},
               RequestOptions("actor", false)),
        RunOpen},
       {"council", "take", "a named person takes a matter", TakeMatterOptions(),

@@ -19,7 +19,7 @@ OptionSpec Reference() {
 }
 
 Options Matter(const char* field) {
-  return {{"MATTER", "", "the matter", field}};
+  return {{"MATTER", "", "the matter, such as c-4k7.1", field}};
 }
 
 Options CallOptions() {

@@ -357,11 +357,12 @@ void PrintPlan(const std::vector<Step>& steps, size_t unchanged, bool done,
     record.Add("desks", "desks", DesksText(step.agency));
     return record;
   };
-  std::vector<Record> records;
-  for (const Step& step : steps) records.push_back(record_of(step));
-  if (!records.empty() || session.format != Format::kTable) {
-    PrintRecords(records, record_of({}), {"agency", "change", "name", "desks"},
-                 session.format, session.out());
+  Listing plan;
+  plan.shape = record_of({});
+  plan.columns = {"agency", "change", "name", "desks"};
+  for (const Step& step : steps) plan.records.push_back(record_of(step));
+  if (!steps.empty() || session.format != Format::kTable) {
+    PrintMany(plan, session);
   }
   Words(session) << steps.size() << (done ? " imported, " : " to import, ")
                  << unchanged << " unchanged"

@@ -102,6 +102,10 @@ class Arrivals {
  private:
   void Show(const v1::Message& message) {
     if (bell_) session_.err() << '\a' << std::flush;
+    if (message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
+      session_.words() << "IMMEDIATE DANGER: ring the sender now; 999 if "
+                          "nobody has.\n";
+    }
     PrintRecord(ArrivalRecord(message, session_.clock()), session_.format,
                 session_.out());
     if (session_.format == Format::kTable) session_.out() << "\n";
@@ -129,8 +133,13 @@ absl::StatusOr<ExitCode> RunWatch(const std::vector<OptionSpec>&,
   Arrivals arrivals(
       arguments.Has("--consumer") ? arguments.Get("--consumer") : "terminal",
       !arguments.Has("--no-bell"), &session, &watch);
-  return KeepWatching([&] { return arrivals.Read(client); },
-                      client.Where("StreamInbox"), &watch, session);
+  auto code = KeepWatching([&] { return arrivals.Read(client); },
+                           client.Where("StreamInbox"), &watch, session);
+  if (absl::IsAborted(code.status())) {
+    session.err() << "This screen shows nothing more: another one watches "
+                     "under its name. Give each its own with --consumer.\n";
+  }
+  return code;
 }
 
 }  // namespace
@@ -142,7 +151,8 @@ std::vector<Command> InboxCommands() {
               {ServiceOption()}),
        RunList},
       {"inbox", "open", "reads one matter; the first reading is recorded",
-       Joined({{"MATTER", "", "the matter", "matter_id"}, ServiceOption()},
+       Joined({{"MATTER", "", "the matter, such as c-4k7.1", "matter_id"},
+               ServiceOption()},
               RequestOptions("actor", false)),
        RunOpen},
       {"inbox",

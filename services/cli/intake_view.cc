@@ -91,8 +91,9 @@ ExitCode PrintAnswered(const v1::IntakeItem& item,
                        const std::string& request_id, const Session& session) {
   const ExitCode code = ExitCodeOf(item.answer_state());
   if (code != ExitCode::kOk) {
-    session.words() << "NOT SENT, ring the sender: it does not know of this "
-                       "answer (opening the matter shows the number).\n";
+    session.words() << "NOT SENT, ring the sender and whoever must know: "
+                       "nobody outside can read this yet (opening the matter "
+                       "shows the number).\n";
   }
   Record record = IntakeRecord(item, session.clock());
   record.Add("request_id", "request", request_id);

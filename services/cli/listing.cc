@@ -16,33 +16,39 @@ void PrintJson(const Listing& listing, const Heard& heard, std::ostream& out) {
       << ",\"items\":" << JsonArray(listing.records) << "}\n";
 }
 
-// The words about silence go to the error stream: every line is a thing.
-void PrintJsonLines(const Listing& listing, std::ostream& out) {
-  for (const Record& record : listing.records) {
-    out << JsonObject(record) << "\n";
-  }
+// What it means that there is nothing on the list.
+std::string EmptyText(const Listing& listing, const Heard& heard) {
+  if (!heard.recent()) return heard.UnknownText();
+  return listing.more
+             ? "none so far"
+             : absl::StrCat("none; exchange last heard ", heard.text());
 }
 
 }  // namespace
 
+void PrintMany(const Listing& listing, const Session& session) {
+  if (!session.json_lines) {
+    return PrintRecords(listing.records, listing.shape, listing.columns,
+                        session.format, session.out());
+  }
+  for (const Record& record : listing.records) {
+    session.out() << JsonObject(record) << "\n";
+  }
+}
+
+// Beside json lines and csv the words go to the error stream: every line is a
+// thing.
 void PrintListing(const Listing& listing, const Heard& heard,
                   const Session& session) {
   if (session.format == Format::kJson && !session.json_lines) {
     return PrintJson(listing, heard, session.out());
   }
-  const bool table = session.format == Format::kTable;
   std::ostream& words = session.words();
-  if (session.json_lines) {
-    PrintJsonLines(listing, session.out());
-  } else if (!table || !listing.records.empty()) {
-    PrintRecords(listing.records, listing.shape, listing.columns,
-                 session.format, session.out());
+  if (session.format != Format::kTable || !listing.records.empty()) {
+    PrintMany(listing, session);
   }
   if (listing.records.empty()) {
-    words << (heard.recent()
-                  ? absl::StrCat("none; exchange last heard ", heard.text())
-                  : heard.UnknownText())
-          << "\n";
+    words << EmptyText(listing, heard) << "\n";
   } else if (!heard.recent()) {
     words << "whether there are more is " << heard.UnknownText() << "\n";
   }

@@ -22,6 +22,9 @@ struct Listing {
   bool more = false;                 // The list goes on; --limit cut it.
 };
 
+// Prints its records alone: as PrintRecords() does, or one json object a line.
+void PrintMany(const Listing& listing, const Session& session);
+
 // Prints a list together with what its silence means: an empty list is "none"
 // only when the exchange was heard just now, and "unknown" otherwise.
 void PrintListing(const Listing& listing, const Heard& heard,
@@ -42,18 +45,21 @@ absl::StatusOr<ExitCode> RunListing(Request request, int limit, Call call,
                                     const Session& session) {
   constexpr int kMostPerPage = 500;
   int count = 0;
+  std::string token;
   while (true) {
     request.set_page_size(std::min(kMostPerPage, limit - count));
     ASSIGN_OR_RETURN(const auto page, call(request));
     for (const auto& item : items(page)) add(item, &listing.records);
     count += items(page).size();
     listing.more = !page.next_page_token().empty();
-    // An empty page that says the list goes on would keep us for ever.
-    if (!listing.more || items(page).empty() || count >= limit) {
+    // A page may be empty and the list go on; one that leads nowhere ends it.
+    const bool stuck = items(page).empty() && page.next_page_token() == token;
+    if (!listing.more || stuck || count >= limit) {
       PrintListing(listing, HeardIn(page, session.clock()), session);
       return ExitCode::kOk;
     }
-    request.set_page_token(page.next_page_token());
+    token = page.next_page_token();
+    request.set_page_token(token);
   }
 }
 

@@ -9,6 +9,41 @@
 namespace baton::cli {
 namespace {
 
+constexpr char kExitStatus[] = R"(.SH EXIT STATUS
+.TP
+.B 0
+done
+.TP
+.B 1
+error of the call or of this machine
+.TP
+.B 2
+usage: the command line, a file or the configuration
+.TP
+.B 3
+nobody answered: what became of it is not known; repeat with the same
+\-\-request\-id
+.TP
+.B 4
+refused
+.TP
+.B 5
+audit failed: the log is not what it was signed or seen to be
+.TP
+.B 6
+accepted on the service's disk but HELD: NOT SENT
+)";
+
+constexpr char kFiles[] = R"(.SH FILES
+.TP
+.I ~/.config/baton/client.txtpb
+addresses, certificates, who acts, and contexts; elsewhere with \-\-config or
+$BATON_CONFIG
+.TP
+.I checkpoint
+beside it: the last checkpoint of the audit log this program saw
+)";
+
 // Text that roff leaves alone: a line must not begin with a request.
 std::string Roff(absl::string_view text) {
   std::string escaped =
@@ -50,9 +85,7 @@ std::string ManualPage(const CommandNode& root, absl::string_view version) {
       ".SH DESCRIPTION\n.B ", Roff(kDangerLine), "\n.PP\n", Roff(root.help),
       "\n.SH COMMANDS\n");
   AddCommand("baton", root, &page);
-  absl::StrAppend(&page, ".SH EXIT STATUS\n",
-                  "0 done; 1 error; 2 usage; 3 not reachable; 4 refused; 5 "
-                  "audit failed; 6 accepted but HELD: NOT SENT\n");
+  absl::StrAppend(&page, kExitStatus, kFiles);
   return page;
 }
 

@@ -38,7 +38,7 @@ std::vector<Command> ManualCommands() {
            .name = "completion",
            .help = "prints what a shell needs to complete: eval \"$(baton "
                    "completion bash)\"",
-           .options = {{"SHELL", "", "bash or zsh"}},
+           .options = {{"SHELL", "bash|zsh", "the shell to complete in"}},
            .run = RunCompletion,
            .local = true},
           {.family = "",

@@ -103,7 +103,8 @@ std::vector<Command> MatterCommands() {
   std::vector<Command> commands;
   for (const Verb& verb : Verbs()) {
     std::vector<OptionSpec> options =
-        Joined({{"MATTER", "", "the matter", "matter_id"}, ServiceOption()},
+        Joined({{"MATTER", "", "the matter, such as c-4k7.1", "matter_id"},
+                ServiceOption()},
                verb.options);
     commands.push_back({"matter", verb.name, verb.help,
                         Joined(options, RequestOptions("actor", true)),

@@ -48,7 +48,7 @@ std::vector<Verb> CustodyVerbs() {
         Reason("allocation"),
         Version("allocation")}},
       {"milestone",
-       "something was reached: the child was seen, ...",
+       "something was reached, such as that the child was seen",
        "milestone",
        {{"--code", "WORD", Choices<v1::MilestoneCode>("what"),
          "milestone.code"},

@@ -5,6 +5,7 @@
 #include "baton/v1/school_service.grpc.pb.h"
 #include "services/cli/listing.h"
 #include "services/cli/readable.h"
+#include "services/cli/standing.h"
 #include "services/cli/submit.h"
 #include "services/cli/words.h"
 #include "services/common/proto_time.h"
@@ -29,6 +30,14 @@ std::string ChildText(const v1::Child& child) {
                       name.family());
 }
 
+// The first thing to see of an alert; what nobody said is not a no.
+void AddDanger(const v1::KnownFlag& danger, Record* record) {
+  const bool said = danger.answer_case() == v1::KnownFlag::kValue;
+  const std::string word = !said ? "unknown" : (danger.value() ? "yes" : "no");
+  record->Add("immediate_danger", "danger now", word,
+              word == "yes" ? "IMMEDIATE DANGER" : word);
+}
+
 // An alert that only a system has fetched has been seen by nobody.
 std::string StandsText(const v1::AlertItem& item) {
   return item.has_worker() ? "a named person has it" : "nobody has taken it";
@@ -42,6 +51,7 @@ Record AlertRecord(const v1::AlertItem& item, const LocalClock& clock) {
   record.Add("matter_id", "matter", item.matter_id());
   record.Add("code", "about", alert.code() == 0 ? "" : Word(alert.code()),
              alert.code() == 0 ? "" : Text(alert.code()));
+  AddDanger(alert.immediate_danger(), &record);
   record.Add("child", "child", ChildText(alert.child()));
   record.Add("pupil_number", "pupil number",
              alert.child().pupil_number().value());
@@ -60,8 +70,8 @@ absl::StatusOr<ExitCode> RunAlerts(const std::vector<OptionSpec>&,
   ASSIGN_OR_RETURN(auto client, Connected(arguments, session));
   Listing listing;
   listing.shape = AlertRecord(v1::AlertItem(), session.clock());
-  listing.columns = {"matter_id", "code",   "child", "received_time",
-                     "state",     "worker", "ask"};
+  listing.columns = {"matter_id",     "code",  "immediate_danger", "child",
+                     "received_time", "state", "worker",           "ask"};
   v1::ListAlertsRequest request;
   request.set_include_taken(arguments.Has("--all"));
   return RunListing(
@@ -76,18 +86,30 @@ absl::StatusOr<ExitCode> RunAlerts(const std::vector<OptionSpec>&,
       std::move(listing), session);
 }
 
-// The answer does not say whether the exchange has it, so neither do we.
+// Whether anybody else can know that the alert was taken.
+std::string SentText(v1::OutboxState state) {
+  switch (ExitCodeOf(state)) {
+    case ExitCode::kHeld:
+      return "NOT SENT: that somebody has the alert is on the school's disk "
+             "only. If it cannot wait, ring whom the alert says to ask.\n";
+    case ExitCode::kRefused:
+      return "NOT SENT: the exchange refused it; baton case refused says why. "
+             "Ring whom the alert says to ask.\n";
+    default:
+      return "";
+  }
+}
+
 ExitCode PrintTaken(const v1::TakeAlertResponse& response,
                     const std::string& request_id, const Session& session) {
+  session.words() << SentText(response.outbox_state());
   Record record = AlertRecord(response.alert(), session.clock());
   record.Add("request_id", "request", request_id);
   PrintRecord(record, session.format, session.out());
   if (session.format == Format::kTable) {
     session.out() << Readable(response.alert().alert(), 2, session.clock());
   }
-  session.words() << "On the school's disk; baton inbox list --all says "
-                     "whether the exchange has it.\n";
-  return ExitCode::kOk;
+  return ExitCodeOf(response.outbox_state());
 }
 
 }  // namespace
@@ -98,14 +120,18 @@ std::vector<Command> SchoolCommands() {
        ListOptions("those taken already too"), RunAlerts},
       {"school", "take",
        "a named person takes an alert; until then nobody has seen it",
-       Joined({{"MATTER", "", "the alert", "matter_id"}},
-              RequestOptions("actor", true)),
+       Joined(
+           {{"MATTER", "", "the alert's matter, such as c-4k7.1", "matter_id"}},
+           RequestOptions("actor", true)),
        Submits(Submission<SchoolClient, v1::TakeAlertRequest,
                           v1::TakeAlertResponse>{
            .name = "TakeAlert",
            .method = &Stub::TakeAlert,
            .connect = Connected,
-           .is_held = [](const v1::TakeAlertResponse&) { return false; },
+           .is_held =
+               [](const v1::TakeAlertResponse& response) {
+                 return response.outbox_state() == v1::OUTBOX_STATE_HELD;
+               },
            .show = PrintTaken}),
        true},
   };

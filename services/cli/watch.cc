@@ -16,14 +16,30 @@ void Watch::Printed() {
 }
 
 void Watch::Heartbeat(const Heard& heard) {
+  if (!answers_) {
+    session_.err() << "The service answers, "
+                   << ClockText(session_.clock().now, session_.clock())
+                   << ".\n";
+  }
+  answers_ = true;
   if (!heard.recent() && !silent_) {
     session_.err() << "The exchange is silent: what follows is "
                    << heard.UnknownText() << ". " << kDangerLine << "\n";
   }
+  if (heard.recent() && silent_) {
+    session_.err() << "The exchange is heard again.\n";
+  }
   silent_ = !heard.recent();
 }
 
-void Watch::SayLost() const {
+void Watch::SayWaiting(const std::string& where) {
+  session_.err() << "Waiting for " << where
+                 << "; until it answers, an empty screen means nothing. "
+                 << kDangerLine << "\n";
+}
+
+void Watch::SayLost() {
+  answers_ = false;
   session_.err() << "LOST the service at "
                  << ClockText(session_.clock().now, session_.clock())
                  << ": what is above may be out of date. Trying again.\n";
@@ -46,6 +62,7 @@ OptionSpec ChangesOption() {
 absl::StatusOr<ExitCode> KeepWatching(const std::function<grpc::Status()>& read,
                                       const std::string& where, Watch* watch,
                                       const Session& session) {
+  watch->SayWaiting(where);
   while (true) {
     const grpc::Status status = read();
     if (watch->done()) return ExitCode::kOk;

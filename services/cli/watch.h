@@ -29,16 +29,19 @@ class Watch {
 
   // A change was printed.
   void Printed();
-  // The service spoke. Says that the exchange is silent once for each time it
-  // falls so, not with every heartbeat.
+  // The service spoke. Says that it does, and that the exchange is silent,
+  // once for each time it begins so, not with every heartbeat.
   void Heartbeat(const Heard& heard);
-  void SayLost() const;
+  // Until the service speaks, an empty screen means nothing.
+  void SayWaiting(const std::string& where);
+  void SayLost();
 
  private:
   const int changes_;
   const Session& session_;
   int printed_ = 0;
-  bool silent_ = false;
+  bool answers_ = false;  // The service.
+  bool silent_ = false;   // The exchange.
 };
 
 // --changes as given, or 0. INVALID_ARGUMENT unless it is a number from 1.

@@ -63,6 +63,7 @@ absl::StatusOr<v1::TakeAlertResponse> SchoolDesk::TakeAlert(
   ASSIGN_OR_RETURN(const MatterDesk::Acted acted,
                    office_->matters()->Act(std::move(act), request, now));
   v1::TakeAlertResponse response;
+  response.set_outbox_state(acted.outbox_state);
   ASSIGN_OR_RETURN(*response.mutable_alert(), ItemOf(*acted.received));
   return response;
 }

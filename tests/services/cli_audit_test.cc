@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
@@ -124,6 +125,15 @@ TEST_F(CliAuditTest, VerifiesTheWholeLogAndRemembersIt) {
   service_.Append("m-3", v1::AUDIT_TYPE_READ);
   EXPECT_EQ(Run({"audit", "verify"}), ExitCode::kOk) << err_;
   EXPECT_THAT(Read("checkpoint"), StartsWith("baton.test/log\n7\n"));
+}
+
+TEST_F(CliAuditTest, EntriesAsJsonLinesAreOneObjectALine) {
+  EXPECT_EQ(Run({"audit", "verify", "--message", "m-1", "-o", "jsonl"}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_THAT(out_, StartsWith("{\"index\":"));
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 5);
+  EXPECT_THAT(err_, StartsWith("audit verified: 6 entries"));
 }
 
 TEST_F(CliAuditTest, AnEmptyLogVerifies) {

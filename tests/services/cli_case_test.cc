@@ -98,12 +98,26 @@ class CliCaseTest : public CliTest {
 };
 
 TEST_F(CliCaseTest, AContactIsRaisedAtTheOnlyServiceConfigured) {
-  EXPECT_EQ(Run({"case",          "raise",        "--reference", "S-1",
-                 "--to",          "E06000018/intake", "--child-name",
-                 "Mia Test",      "--concern",    "bruises",     "--source",
-                 "told-by-child", "--threshold",  "significant-harm",
-                 "--immediate-danger", "no",      "--referrer-name",
-                 "C. Teacher",    "--consent-sought", "unknown"}),
+  EXPECT_EQ(Run({"case",
+                 "raise",
+                 "--reference",
+                 "S-1",
+                 "--to",
+                 "E06000018/intake",
+                 "--child-name",
+                 "Mia Test",
+                 "--concern",
+                 "bruises",
+                 "--source",
+                 "told-by-child",
+                 "--threshold",
+                 "significant-harm",
+                 "--immediate-danger",
+                 "no",
+                 "--referrer-name",
+                 "C. Teacher",
+                 "--consent-sought",
+                 "unknown"}),
             ExitCode::kOk)
       << err_;
   EXPECT_EQ(dialled_, "school:1");
@@ -145,6 +159,19 @@ TEST_F(CliCaseTest, AHeldCaseIsNotSentAndSaysSoInItsExitCode) {
   service_.status.set_held_messages(1);
   EXPECT_EQ(Run({"case", "status", "S-1"}), ExitCode::kHeld);
   EXPECT_THAT(out_, StartsWith("NOT SENT, ring 999 or the duty team"));
+  EXPECT_EQ(Run({"case", "raise", "--reference", "S-1"}), ExitCode::kHeld);
+  EXPECT_THAT(out_, StartsWith("NOT SENT, ring 999 or the duty team"));
+  EXPECT_EQ(Run({"case", "refused", "--resend", "7"}), ExitCode::kHeld);
+  EXPECT_THAT(out_, StartsWith("NOT SENT, ring 999 or the duty team"));
+}
+
+TEST_F(CliCaseTest, ADryRunSendsNothing) {
+  EXPECT_EQ(Run({"case", "raise", "--reference", "S-1", "--concern", "bruises",
+                 "--dry-run"}),
+            ExitCode::kOk);
+  EXPECT_THAT(err_, StartsWith("NOT SENT: this is a dry run.\n"));
+  EXPECT_THAT(out_, HasSubstr("bruises"));
+  EXPECT_EQ(dialled_, "");
 }
 
 TEST_F(CliCaseTest, AListHasARowForEachChild) {

@@ -38,9 +38,9 @@ class FakeCouncil final : public v1::CouncilService::Service {
     *response->mutable_item() = item;
     return Status::OK;
   }
-  Status RecordPhoneContact(
-      ServerContext*, const v1::RecordPhoneContactRequest* request,
-      v1::RecordPhoneContactResponse* response) override {
+  Status RecordPhoneContact(ServerContext*,
+                            const v1::RecordPhoneContactRequest* request,
+                            v1::RecordPhoneContactResponse* response) override {
     phone = *request;
     *response->mutable_status() = raised;
     return Status::OK;
@@ -211,6 +211,16 @@ TEST_F(CliCouncilTest, AHeldAnswerIsNotSent) {
   EXPECT_THAT(out_, StartsWith("NOT SENT, ring the sender"));
 }
 
+TEST_F(CliCouncilTest, WhatTheCouncilRaisesAndIsHeldIsNotSent) {
+  service_.raised.set_outbox_state(v1::OUTBOX_STATE_HELD);
+  service_.raised.set_phone("0115 496 0001");
+  for (const char* command : {"phone", "homeless", "placement"}) {
+    EXPECT_EQ(Run({"council", command, "--reference", "R-1"}), ExitCode::kHeld)
+        << command;
+    EXPECT_THAT(out_, StartsWith("NOT SENT, ring 0115 496 0001\n")) << command;
+  }
+}
+
 TEST_F(CliCouncilTest, ARefusedAnswerSaysWhy) {
   service_.item.set_answer_state(v1::OUTBOX_STATE_REFUSED);
   service_.item.set_answer_refusal("matter moved on");
@@ -227,11 +237,11 @@ TEST_F(CliCouncilTest, AMistypedOutcomeIsNotSent) {
 }
 
 TEST_F(CliCouncilTest, ACallStartsWhenItWasTaken) {
-  EXPECT_EQ(Run({"council", "phone", "--reference", "P-1", "--called", "21:10",
-                 "--caller-name", "C. Teacher", "--caller-agency",
-                 "school/123456", "--child-name", "Mia Test", "--concern",
-                 "bruises"}),
-            ExitCode::kOk)
+  EXPECT_EQ(
+      Run({"council", "phone", "--reference", "P-1", "--called", "21:10",
+           "--caller-name", "C. Teacher", "--caller-agency", "school/123456",
+           "--child-name", "Mia Test", "--concern", "bruises"}),
+      ExitCode::kOk)
       << err_;
   ASSERT_EQ(service_.phone.children_size(), 1);
   const v1::PhoneContact& call = service_.phone.children(0);
@@ -252,10 +262,10 @@ TEST_F(CliCouncilTest, AHomelessYoungPersonIsOfBothServices) {
 }
 
 TEST_F(CliCouncilTest, APlacementNamesItsHost) {
-  EXPECT_EQ(Run({"council", "placement", "--reference", "L-1", "--to",
-                 "E10000024", "--copy", "icb/QT1", "--event", "start",
-                 "--emergency"}),
-            ExitCode::kOk)
+  EXPECT_EQ(
+      Run({"council", "placement", "--reference", "L-1", "--to", "E10000024",
+           "--copy", "icb/QT1", "--event", "start", "--emergency"}),
+      ExitCode::kOk)
       << err_;
   EXPECT_EQ(service_.placement.recipient().agency().code(), "E10000024");
   EXPECT_EQ(service_.placement.notice().event(), v1::PLACEMENT_EVENT_START);
@@ -263,15 +273,18 @@ TEST_F(CliCouncilTest, APlacementNamesItsHost) {
 }
 
 TEST_F(CliCouncilTest, AHandOverPrintsItsSheet) {
-  EXPECT_EQ(Run({"council", "hand-over", "--from", "A. Leaver", "--to",
-                 "B. Stays;social worker;MASH;0115 496 0002", "--reason",
-                 "leaves"}),
-            ExitCode::kOk)
+  EXPECT_EQ(
+      Run({"council", "hand-over", "--from", "A. Leaver", "--to",
+           "B. Stays;social worker;MASH;0115 496 0002", "--reason", "leaves"}),
+      ExitCode::kOk)
       << err_;
   EXPECT_EQ(service_.hand_over.from_name(), "A. Leaver");
   EXPECT_EQ(service_.hand_over.to().team(), "MASH");
   EXPECT_THAT(out_, HasSubstr("c-4k7.1"));
   EXPECT_THAT(out_, HasSubstr("1 handed over"));
+  Run({"council", "hand-over", "--from", "A", "--to", "B", "-o", "jsonl"});
+  EXPECT_THAT(out_, StartsWith("{\"matter_id\":\"c-4k7.1\""));
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 1);
   service_.item.set_answer_state(v1::OUTBOX_STATE_HELD);
   EXPECT_EQ(Run({"council", "hand-over", "--from", "A", "--to", "B"}),
             ExitCode::kHeld);

@@ -14,6 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 // A directory as the exchange keeps it, without its checks.
 class FakeDirectory final : public v1::DirectoryService::Service {
@@ -188,6 +189,8 @@ TEST_F(CliDirectoryTest, ADryRunChangesNothing) {
   EXPECT_THAT(out_, AllOf(HasSubstr("school/123456"), HasSubstr("add"),
                           HasSubstr("1 to import, 0 unchanged; nothing was")));
   EXPECT_THAT(service_.puts, IsEmpty());
+  Run({"directory", "import", file, "--dry-run", "-o", "jsonl"});
+  EXPECT_THAT(out_, StartsWith("{\"agency\":\"school/123456\""));
 }
 
 TEST_F(CliDirectoryTest, AFileWithFaultsChangesNothingAndNamesEachLine) {

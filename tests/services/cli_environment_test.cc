@@ -76,6 +76,20 @@ TEST_F(CliEnvironmentTest, TrainingIsShownByWhoeverTalksToIt) {
   EXPECT_THAT(out_, StartsWith("{\"environment\":\"training\","));
 }
 
+// Nothing is added to what --file reads again.
+TEST_F(CliEnvironmentTest, ADryRunIsARequestAndNothingElse) {
+  UseCertificateOf("baton.test");
+  EXPECT_EQ(Run({"council", "take", "c-4k7.1", "--dry-run", "-o", "json"}),
+            ExitCode::kOk);
+  EXPECT_THAT(err_, StartsWith("TRAINING\nNOT SENT: this is a dry run."));
+  EXPECT_THAT(out_, Not(HasSubstr("environment")));
+  EXPECT_EQ(Run({"council", "take", "--dry-run", "--file",
+                 Write("again.json", out_)}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_THAT(out_, HasSubstr("c-4k7.1"));
+}
+
 TEST_F(CliEnvironmentTest, LiveIsAFieldAndNoBanner) {
   UseCertificateOf("baton.example");
   EXPECT_EQ(Run({"directory", "list"}), ExitCode::kOk) << err_;

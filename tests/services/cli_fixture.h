@@ -80,8 +80,9 @@ class CliTest : public testing::Test {
         .random = &random_,
         .config_file = dir_ / "client.txtpb",
         .dial =
-            [this](const std::string& address, const v1::ClientConfig&) {
+            [this](const std::string& address, const v1::ClientConfig& config) {
               dialled_ = address;
+              dialled_with_ = config;
               return absl::StatusOr<std::shared_ptr<grpc::Channel>>(channel_);
             }};
     const ExitCode code = cli::Run(arguments, environment);
@@ -103,6 +104,7 @@ class CliTest : public testing::Test {
 
   // What the last Run() did.
   std::string out_, err_, dialled_;
+  v1::ClientConfig dialled_with_;
   absl::Duration slept_;
 };
 

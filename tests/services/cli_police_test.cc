@@ -76,14 +76,14 @@ class CliPoliceTest : public CliTest {
 };
 
 TEST_F(CliPoliceTest, FlagsDescribeOneMissingChild) {
-  EXPECT_EQ(Run({"police",          "report",      "--reference", "M-1",
-                 "--to",            "E06000018",   "--copy",      "school/123456",
-                 "--child-name",    "Mia Test",    "--nhs-number", "9990000018",
-                 "--last-seen",     "20:40",       "--grade",     "high",
-                 "--rationale",     "medication",  "--exploitation",
-                 "county-lines",    "--exploitation", "trafficking",
-                 "--next-review",   "22:40"}),
-            ExitCode::kOk)
+  EXPECT_EQ(
+      Run({"police",         "report",      "--reference",    "M-1",
+           "--to",           "E06000018",   "--copy",         "school/123456",
+           "--child-name",   "Mia Test",    "--nhs-number",   "9990000018",
+           "--last-seen",    "20:40",       "--grade",        "high",
+           "--rationale",    "medication",  "--exploitation", "county-lines",
+           "--exploitation", "trafficking", "--next-review",  "22:40"}),
+      ExitCode::kOk)
       << err_;
   EXPECT_EQ(dialled_, "police:1");
   EXPECT_EQ(service_.report.recipient().agency().code(), "E06000018");
@@ -194,6 +194,18 @@ TEST_F(CliPoliceTest, AFindMayNotKnowTheReturn) {
   EXPECT_EQ(service_.found.found().return_time().absence(),
             v1::ABSENCE_UNKNOWN);
   EXPECT_TRUE(service_.found.found().immediate_danger().value());
+}
+
+TEST_F(CliPoliceTest, AFlagThatTookTheReferenceIsNamed) {
+  EXPECT_EQ(Run({"police", "found", "--immediate-danger", "M-1"}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_, StartsWith("NOT SENT."));
+  EXPECT_THAT(err_, HasSubstr("REFERENCE is missing"));
+  EXPECT_THAT(err_, HasSubstr("see baton police found --help"));
+  EXPECT_THAT(err_,
+              HasSubstr("--immediate-danger took \"M-1\" for its answer"));
+  Run({"police", "found", "--fuond", "21:00"});
+  EXPECT_THAT(err_, HasSubstr("see baton police found --help"));
 }
 
 TEST_F(CliPoliceTest, AnInterviewSaysHowFarItGot) {

@@ -73,6 +73,7 @@ TEST_F(SchoolDeskTest, Rule16OnlyANamedPersonTakesAnAlert) {
   ASSERT_TRUE(taken.ok()) << taken.status();
   EXPECT_EQ(taken->alert().state(), v1::MATTER_STATE_TAKEN);
   EXPECT_EQ(taken->alert().worker().name(), "Ms Invented");
+  EXPECT_EQ(taken->outbox_state(), v1::OUTBOX_STATE_HELD);
   EXPECT_EQ(office_.TakePublished().kind(), v1::MESSAGE_KIND_TAKEN);
   EXPECT_THAT(List().alerts(), SizeIs(0));
   EXPECT_THAT(List(/*include_taken=*/true).alerts(), SizeIs(1));
