@@ -12,6 +12,7 @@ from baton_test import CityTest
 from baton_words import HOSPITAL
 
 READMES = ("README.md", "deploy/README.md", "storage/README.md",
+           "tests/README.md",
            "tests/system/README.md",
            *sorted(str(file.relative_to(ROOT))
                    for file in ROOT.glob("services/*/README.md")))

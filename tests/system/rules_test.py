@@ -1,0 +1,26 @@
+"""tests/README.md says which rules have tests named after them; so they have."""
+
+import re
+import unittest
+
+from baton_city import ROOT
+
+ROW = re.compile(r"^\| (\d+) \| [^|]+ \| (yes|no) \| ([^|]*) ?\|$", re.M)
+NAMED = re.compile(r"^TEST(?:_[FP])?\(\w+,\s*Rule(\d+)[A-Z]", re.M)
+
+
+class RulesTest(unittest.TestCase):
+    def test_each_rule_has_a_named_test_or_a_reason(self):
+        named = {int(rule) for file in (ROOT / "tests").rglob("*_test.cc")
+                 for rule in NAMED.findall(file.read_text())}
+        rows = ROW.findall((ROOT / "tests/README.md").read_text())
+        self.assertEqual([int(rule) for rule, _, _ in rows],
+                         list(range(1, 24)))
+        for rule, tested, waits in rows:
+            with self.subTest(rule=rule):
+                self.assertEqual(int(rule) in named, tested == "yes")
+                self.assertTrue(tested == "yes" or waits.strip())
+
+
+if __name__ == "__main__":
+    unittest.main()
