@@ -57,7 +57,8 @@ void AddOption(const OptionSpec& spec, CLI::App* app) {
 }
 
 OptionNode DescribeOption(const CLI::Option& option) {
-  OptionNode node = {.help = option.get_description()};
+  OptionNode node;
+  node.help = option.get_description();
   for (const std::string& name : option.get_snames()) {
     node.names.push_back(absl::StrCat("-", name));
   }

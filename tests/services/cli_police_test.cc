@@ -150,7 +150,7 @@ TEST_F(CliPoliceTest, ADryRunPrintsWhatAFileMaySay) {
   EXPECT_EQ(Run({"police", "report", "--file", file}), ExitCode::kOk) << err_;
   EXPECT_EQ(service_.report.children(0).episode_reference(), "E-1");
   Run({"police", "report", "--reference", "M-1", "--dry-run", "-o", "json"});
-  EXPECT_THAT(out_, HasSubstr("\"sender_reference\": \"M-1\""));
+  EXPECT_THAT(out_, HasSubstr("\"sender_reference\":\"M-1\""));
   EXPECT_EQ(service_.calls, 1);
 }
 

@@ -357,7 +357,9 @@ TEST_F(RaisedHereTest, TheWrittenFormJoinsTheCall) {
   ASSERT_TRUE(Raise(form).ok());
   const v1::Message message = office_.TakePublished();
   EXPECT_EQ(message.conversation_id(), "c-77");
-  EXPECT_EQ(message.payload(1).matter_id(), "c-77.2");
+  // The common part comes first.
+  ASSERT_EQ(message.payload_size(), 3);
+  EXPECT_EQ(message.payload(2).matter_id(), "c-77.2");
 }
 
 TEST_F(RaisedHereTest, Rule3ImmediateDangerHeldAlarmsWithTheNumberToRing) {

@@ -64,8 +64,8 @@ class ConfigTest(CityTest):
         self.town.edit("broker.txtpb", "ENVIRONMENT_TRAINING",
                        "ENVIRONMENT_UNSPECIFIED")
         self.town.edit("broker.txtpb", 'code: "RX1RA"', 'code: "rx1ra!"')
-        self.town.edit("access.txtpb", 'name: "councils answer',
-                       'name: "" # "councils answer')
+        self.town.edit("access.txtpb", 'name: "councils ask partners',
+                       'name: "" # "councils ask partners')
         self.assert_faults(
             "broker", ("broker.txtpb", "nothing.pem", "no file"),
             ("broker.txtpb", "ENVIRONMENT_UNSPECIFIED", "environment"),
