@@ -13,6 +13,7 @@
 #include "services/cli/patience.h"
 #include "services/cli/request.h"
 #include "services/cli/standing.h"
+#include "services/cli/submit.h"
 #include "services/cli/words.h"
 #include "storage/crypto.h"
 #include "storage/status.h"
@@ -75,7 +76,9 @@ std::vector<OptionSpec> AttachOptions(std::vector<OptionSpec> about) {
                    "media_type"});
   about.push_back(ServiceOption());
   for (OptionSpec& option : RequestOptions("actor", true)) {
-    if (option.name == "--file" || option.name == "--dry-run") continue;
+    if (option.name == "--file") continue;
+    if (option.name == "--dry-run")
+      option.help = "prints the form, sends nothing";
     about.push_back(std::move(option));
   }
   return about;
@@ -167,6 +170,7 @@ absl::StatusOr<ExitCode> RunAttach(const std::vector<OptionSpec>& options,
   };
   const absl::StatusOr<std::string> bytes = prepared();
   if (!bytes.ok()) return NotSubmitted(bytes.status(), "");
+  if (arguments.Has("--dry-run")) return PrintDryRun(form, session);
   auto client = ConnectCases(arguments, session);
   if (!client.ok()) return NotSubmitted(client.status(), "");
   absl::string_view unsent = *bytes;
