@@ -16,6 +16,15 @@ std::string Numbered(absl::string_view prefix, uint64_t number) {
   return absl::StrCat(prefix, "/", BigEndian(number));
 }
 
+std::string NumberedChunk(absl::string_view prefix, uint64_t number,
+                          uint32_t chunk) {
+  std::string key = Numbered(prefix, number);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    key.push_back(static_cast<char>(chunk >> shift));
+  }
+  return key;
+}
+
 std::string Named(absl::string_view prefix, absl::string_view name) {
   return absl::StrCat(prefix, "/", name);
 }
@@ -106,11 +115,7 @@ std::string DocumentKey(uint64_t conversation, absl::string_view name) {
 }
 
 std::string ChunkKey(uint64_t upload_number, uint32_t chunk) {
-  std::string key = Numbered("b", upload_number);
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(chunk >> shift));
-  }
-  return key;
+  return NumberedChunk("b", upload_number, chunk);
 }
 
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key) {
@@ -160,6 +165,14 @@ KeyRange IntakeMatters() { return Everything("k"); }
 
 std::string ConsumerKey(absl::string_view consumer) {
   return Named("u", consumer);
+}
+
+std::string HeldDocumentKey(uint64_t number) { return Numbered("e", number); }
+
+KeyRange HeldDocuments() { return Everything("e"); }
+
+std::string HeldChunkKey(uint64_t number, uint32_t chunk) {
+  return NumberedChunk("E", number, chunk);
 }
 
 }  // namespace baton

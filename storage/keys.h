@@ -57,6 +57,9 @@ std::string InboxSeenKey(absl::string_view message_id);       // s
 std::string IntakeKey(absl::string_view matter_id);           // k
 KeyRange IntakeMatters();                                     // k
 std::string ConsumerKey(absl::string_view consumer);          // u
+std::string HeldDocumentKey(uint64_t number);                 // e
+KeyRange HeldDocuments();                                     // e
+std::string HeldChunkKey(uint64_t number, uint32_t chunk);    // E
 
 }  // namespace baton
 

@@ -4,12 +4,35 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/common/agency.h"
+#include "services/common/media_type.h"
 #include "services/common/proto_time.h"
 
 namespace baton {
 namespace {
 
 constexpr int kMaxDesks = 16;
+constexpr int64_t kMaxDocumentBytes = 20 << 20;  // What the exchange takes.
+constexpr int64_t kMaxHeldBytes = int64_t{1} << 40;
+
+void CheckDocuments(const v1::DocumentConfig& documents, Faults* faults) {
+  const std::string path = "service.documents";
+  if (documents.max_bytes() < 0 || documents.max_bytes() > kMaxDocumentBytes) {
+    faults->Add(path + ".max_bytes", "must be 0 to 20 MiB");
+  }
+  const int64_t most =
+      documents.max_bytes() > 0 ? documents.max_bytes() : kMaxDocumentBytes;
+  if (documents.max_held_bytes() != 0 &&
+      (documents.max_held_bytes() < most ||
+       documents.max_held_bytes() > kMaxHeldBytes)) {
+    faults->Add(path + ".max_held_bytes", "must be max_bytes to 1 TiB");
+  }
+  for (int i = 0; i < documents.media_types_size(); ++i) {
+    if (IsCarriedMediaType(documents.media_types(i))) continue;
+    faults->Add(absl::StrCat(path, ".media_types[", i, "]"),
+                "must be image/, audio/ or video/ something, text/plain or "
+                "application/pdf; never SVG");
+  }
+}
 
 }  // namespace
 
@@ -61,6 +84,7 @@ void CheckService(const v1::AgencyServiceConfig& service,
   CheckPositive(service.exchange().has_call_deadline(),
                 service.exchange().call_deadline(),
                 "service.exchange.call_deadline", faults);
+  CheckDocuments(service.documents(), faults);
 }
 
 std::vector<std::string> QueuesOf(

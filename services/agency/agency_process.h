@@ -51,7 +51,8 @@ class AgencyProcess {
     ASSIGN_OR_RETURN(p->office_,
                      Office::Open({.store = agency->store(),
                                    .loop = agency->loop(),
-                                   .link = agency->link()},
+                                   .link = agency->link(),
+                                   .documents = agency->documents()},
                                   OfficeOptions(p->config_), clock->Now()));
     Office* const office = p->office_.get();
     p->desk_ = std::make_unique<typename Kind::Desk>(office, p->config_);

@@ -94,6 +94,7 @@ AgencyLoop* AgencyService::loop() { return parts_->loop.get(); }
 StreamRegistry* AgencyService::streams() { return parts_->streams.get(); }
 const Clock* AgencyService::clock() { return parts_->clock; }
 ExchangeLink* AgencyService::link() { return parts_->link.get(); }
+DocumentLink* AgencyService::documents() { return parts_->link.get(); }
 int AgencyService::port() const { return parts_->server->port(); }
 
 absl::StatusOr<Identity> AgencyService::Identify(

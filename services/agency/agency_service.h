@@ -14,6 +14,7 @@
 #include "rocksdb/file_system.h"
 #include "services/agency/agency_loop.h"
 #include "services/agency/agency_store.h"
+#include "services/agency/document_link.h"
 #include "services/agency/exchange_link.h"
 #include "services/common/rpc_identity.h"
 #include "services/common/stream_registry.h"
@@ -42,6 +43,7 @@ class AgencyService {
   const Clock* clock();
   // Good from Open on; its answers come once Serve was called.
   ExchangeLink* link();
+  DocumentLink* documents();
 
   // The caller, when it is of this service's own agency; PERMISSION_DENIED or
   // UNAUTHENTICATED otherwise.

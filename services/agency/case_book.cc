@@ -76,10 +76,6 @@ v1::Priority PriorityOf(const v1::CaseRecord& record) {
                                                        : record.priority();
 }
 
-int ChildrenOf(const v1::CaseRecord& record) {
-  return std::max(record.children(), 1);
-}
-
 absl::Status CheckResolve(const v1::ResolveRefusedRequest& request) {
   FormCheck check(absl::InfinitePast());
   check.RequestId(request.request_id());
@@ -134,6 +130,10 @@ void CaseBook::Know(const v1::CaseRecord& record, const std::string& key) {
 }
 
 // --- Records. Names on disk say "wait": it was the first kind of case.
+
+int CaseBook::ChildrenOf(const v1::CaseRecord& record) {
+  return std::max(record.children(), 1);
+}
 
 std::string CaseBook::ThreadOf(const v1::CaseRecord& record) {
   return absl::StrCat("wait/", record.number());
@@ -366,6 +366,8 @@ absl::StatusOr<std::vector<v1::NeedsAttention>> CaseBook::Refused() const {
     *item.mutable_owner() = options_.attention_owner;
     if (!found.has_value()) continue;
     item.set_sender_reference(found->sender_reference());
+    // A document holds up nobody.
+    if (record.document_number() != 0) continue;
     item.set_blocked_messages(
         static_cast<int>(outbox_->Waiting(ThreadOf(*found)).size()) - 1);
   }

@@ -127,6 +127,8 @@ class CaseBook {
                          const v1::Actor& actor) const;
   // Messages of a case leave in order: their thread in the outbox.
   static std::string ThreadOf(const v1::CaseRecord& record);
+  // How many children it is about; in its messages they are "#1", "#2" ...
+  static int ChildrenOf(const v1::CaseRecord& record);
   // Notes that an outbox entry belongs to the case.
   void Own(uint64_t outbox_id, const v1::CaseRecord& record);
 

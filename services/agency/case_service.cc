@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "services/agency/arrival_stream.h"
+#include "services/agency/document_streams.h"
 #include "services/agency/loop_call.h"
 #include "services/common/proto_time.h"
 #include "storage/status.h"
@@ -156,6 +157,19 @@ grpc::ServerUnaryReactor* CaseServiceImpl::ResolveRefused(
       service_, context, response, [this, request](Instant now) {
         return desk_.ResolveRefused(*request, now);
       });
+}
+
+grpc::ServerReadReactor<v1::AddDocumentRequest>* CaseServiceImpl::AddDocument(
+    grpc::CallbackServerContext* context, v1::AddDocumentResponse* response) {
+  return new AddDocumentStream(service_, desk_.office()->documents(), context,
+                               response);
+}
+
+grpc::ServerWriteReactor<v1::FetchDocumentResponse>*
+CaseServiceImpl::FetchDocument(grpc::CallbackServerContext* context,
+                               const v1::FetchDocumentRequest* request) {
+  return new FetchDocumentStream(service_, desk_.office()->documents(), context,
+                                 request);
 }
 
 }  // namespace baton

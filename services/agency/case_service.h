@@ -57,6 +57,12 @@ class CaseServiceImpl final : public v1::CaseService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ResolveRefusedRequest* request,
       v1::ResolveRefusedResponse* response) override;
+  grpc::ServerReadReactor<v1::AddDocumentRequest>* AddDocument(
+      grpc::CallbackServerContext* context,
+      v1::AddDocumentResponse* response) override;
+  grpc::ServerWriteReactor<v1::FetchDocumentResponse>* FetchDocument(
+      grpc::CallbackServerContext* context,
+      const v1::FetchDocumentRequest* request) override;
 
  private:
   void Changed(const v1::CaseRecord& record, Instant now);

@@ -31,6 +31,7 @@ GrpcExchangeLink::GrpcExchangeLink(std::shared_ptr<grpc::Channel> channel,
                                    std::string consumer, AgencyLoop* loop)
     : broker_(v1::BrokerService::NewStub(channel)),
       tracking_(v1::TrackingService::NewStub(channel)),
+      attachments_(v1::AttachmentService::NewStub(channel)),
       consumer_(std::move(consumer)),
       call_deadline_(OrDefault(config.call_deadline(), kDefaultCallDeadline)),
       max_retry_delay_(
@@ -145,6 +146,130 @@ void GrpcExchangeLink::Acknowledge(const std::string& queue,
         broker_->async()->Acknowledge(&call->context, &call->request,
                                       &call->response, std::move(finished));
       });
+}
+
+// --- Documents. No waiting for readiness: the streams below keep the channel
+// connecting, an upload is tried again by the outbox, and who wants to read
+// learns at once that the exchange cannot be reached.
+
+void GrpcExchangeLink::GetUpload(v1::GetUploadRequest request,
+                                 Callback<v1::GetUploadResponse> done) {
+  Call<v1::GetUploadRequest, v1::GetUploadResponse>(
+      std::move(request), std::move(done), [this](auto* call, auto finished) {
+        attachments_->async()->GetUpload(&call->context, &call->request,
+                                         &call->response, std::move(finished));
+      });
+}
+
+void GrpcExchangeLink::SetDocumentDeadline(int64_t bytes,
+                                           grpc::ClientContext* context) const {
+  const absl::Duration slowest = absl::Seconds(bytes / kMinBytesPerSecond);
+  context->set_deadline(std::chrono::system_clock::now() +
+                        absl::ToChronoMilliseconds(call_deadline_ + slowest));
+}
+
+void GrpcExchangeLink::Upload(v1::UploadBegin begin, ReadBytes read,
+                              Callback<v1::UploadAttachmentResponse> done) {
+  const auto finish =
+      [this, done](absl::StatusOr<v1::UploadAttachmentResponse> result) {
+        (void)loop_->Post([this, done, result = std::move(result)](Instant) {
+          if (result.ok() && listener_ != nullptr) listener_->OnHeard();
+          done(result);
+        });
+      };
+  if (!uploads_.Submit([this, begin = std::move(begin), read = std::move(read),
+                        finish] { finish(UploadNow(begin, read)); })) {
+    finish(absl::UnavailableError("too many uploads are under way"));
+  }
+}
+
+absl::StatusOr<v1::UploadAttachmentResponse> GrpcExchangeLink::UploadNow(
+    const v1::UploadBegin& begin, const ReadBytes& read) {
+  const int64_t size = begin.attachment().size_bytes();
+  grpc::ClientContext context;
+  SetDocumentDeadline(size - begin.offset(), &context);
+  if (!Begin(&context)) return absl::UnavailableError("the link is closing");
+  v1::UploadAttachmentResponse response;
+  const auto writer = attachments_->UploadAttachment(&context, &response);
+  v1::UploadAttachmentRequest request;
+  *request.mutable_begin() = begin;
+  bool open = writer->Write(request);
+  absl::Status unread;
+  for (int64_t at = begin.offset(); open && at < size;) {
+    absl::StatusOr<std::string> bytes = read(at);
+    if (!bytes.ok()) {
+      unread = bytes.status();
+      context.TryCancel();
+      break;
+    }
+    at += static_cast<int64_t>(bytes->size());
+    request.set_chunk(*std::move(bytes));
+    open = writer->Write(request);
+  }
+  writer->WritesDone();
+  const absl::Status status = FromGrpc(writer->Finish());
+  End(&context);
+  RETURN_IF_ERROR(unread);
+  RETURN_IF_ERROR(status);
+  return response;
+}
+
+// Lives until its call is over, whoever still holds it. A read is in flight,
+// or one Next() is owed: so the hold is let go exactly once.
+class GrpcExchangeLink::RunningDownload final
+    : public DocumentDownload,
+      public grpc::ClientReadReactor<v1::DownloadAttachmentResponse>,
+      public std::enable_shared_from_this<RunningDownload> {
+ public:
+  RunningDownload(GrpcExchangeLink* link, v1::DownloadAttachmentRequest request,
+                  std::shared_ptr<DownloadSink> sink)
+      : link_(link), request_(std::move(request)), sink_(std::move(sink)) {}
+
+  void Start() override {
+    self_ = shared_from_this();
+    link_->SetDocumentDeadline(kMaxDocumentBytes, &context_);
+    if (!link_->Begin(&context_)) {
+      OnDone(grpc::Status(grpc::StatusCode::UNAVAILABLE, "closing"));
+      return;
+    }
+    link_->attachments_->async()->DownloadAttachment(&context_, &request_,
+                                                     this);
+    AddHold();
+    StartRead(&piece_);
+    StartCall();
+  }
+  void Next() override { StartRead(&piece_); }
+  void Cancel() override { context_.TryCancel(); }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      sink_->OnPiece(std::move(piece_));
+    } else {
+      RemoveHold();
+    }
+  }
+  void OnDone(const grpc::Status& status) override {
+    sink_->OnEnd(FromGrpc(status));
+    sink_.reset();
+    const std::shared_ptr<RunningDownload> last = std::move(self_);
+    link_->End(&context_);
+  }
+
+ private:
+  static constexpr int64_t kMaxDocumentBytes = 20 << 20;
+
+  GrpcExchangeLink* const link_;
+  const v1::DownloadAttachmentRequest request_;
+  std::shared_ptr<DownloadSink> sink_;
+  grpc::ClientContext context_;
+  v1::DownloadAttachmentResponse piece_;
+  std::shared_ptr<RunningDownload> self_;
+};
+
+std::shared_ptr<DocumentDownload> GrpcExchangeLink::Download(
+    v1::DownloadAttachmentRequest request, std::shared_ptr<DownloadSink> sink) {
+  return std::make_shared<RunningDownload>(this, std::move(request),
+                                           std::move(sink));
 }
 
 // --- Streams.

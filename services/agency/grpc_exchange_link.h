@@ -10,23 +10,35 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "baton/v1/attachment_service.grpc.pb.h"
 #include "baton/v1/broker_service.grpc.pb.h"
 #include "baton/v1/config.pb.h"
 #include "baton/v1/tracking_service.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "services/agency/agency_loop.h"
+#include "services/agency/document_link.h"
 #include "services/agency/exchange_link.h"
+#include "services/common/executor.h"
 #include "storage/mutex.h"
 
 namespace baton {
 
-// An ExchangeLink over mutual TLS. Dials out only; reconnects for ever, with a
-// growing delay. One thread per stream reads and posts to the loop; calls are
-// asynchronous.
+// Both links over mutual TLS. Dials out only; reconnects for ever, with a
+// growing delay. One thread per stream reads and posts to the loop; an upload
+// has a thread while it lasts; calls and downloads are asynchronous.
 //
 // Thread-safe. The destructor cancels everything and waits for it.
-class GrpcExchangeLink final : public ExchangeLink {
+class GrpcExchangeLink final : public ExchangeLink, public DocumentLink {
  public:
+  // Uploads at once; the outbox begins no more.
+  static constexpr int kUploadThreads = 2;
+  static constexpr size_t kMaxPendingUploads = 16;
+  // Slower than this, an upload or download is cut off: it goes on later.
+  static constexpr int64_t kMinBytesPerSecond = 16 << 10;
+
+  template <typename Result>
+  using Callback = ExchangeLink::Callback<Result>;
+
   // `loop` must outlive the link. Nothing connects before Listen().
   static absl::StatusOr<std::unique_ptr<GrpcExchangeLink>> Create(
       const v1::ExchangeConfig& config, const v1::TlsConfig& tls,
@@ -46,7 +58,17 @@ class GrpcExchangeLink final : public ExchangeLink {
   void Acknowledge(const std::string& queue,
                    std::vector<std::string> ack_ids) override;
 
+  void GetUpload(v1::GetUploadRequest request,
+                 Callback<v1::GetUploadResponse> done) override;
+  void Upload(v1::UploadBegin begin, ReadBytes read,
+              Callback<v1::UploadAttachmentResponse> done) override;
+  std::shared_ptr<DocumentDownload> Download(
+      v1::DownloadAttachmentRequest request,
+      std::shared_ptr<DownloadSink> sink) override;
+
  private:
+  class RunningDownload;
+
   GrpcExchangeLink(std::shared_ptr<grpc::Channel> channel,
                    const v1::ExchangeConfig& config, std::string consumer,
                    AgencyLoop* loop);
@@ -62,11 +84,17 @@ class GrpcExchangeLink final : public ExchangeLink {
   bool WatchOnce(grpc::ClientContext* context);
   bool PullOnce(const std::string& queue, grpc::ClientContext* context);
 
+  // On an upload thread, from begin to end.
+  absl::StatusOr<v1::UploadAttachmentResponse> UploadNow(
+      const v1::UploadBegin& begin, const ReadBytes& read);
+  void SetDocumentDeadline(int64_t bytes, grpc::ClientContext* context) const;
+
   bool Begin(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
   void End(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::unique_ptr<v1::BrokerService::Stub> broker_;
   const std::unique_ptr<v1::TrackingService::Stub> tracking_;
+  const std::unique_ptr<v1::AttachmentService::Stub> attachments_;
   const std::string consumer_;
   const absl::Duration call_deadline_;
   const absl::Duration max_retry_delay_;
@@ -79,6 +107,7 @@ class GrpcExchangeLink final : public ExchangeLink {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 
   std::vector<std::thread> threads_;
+  Executor uploads_{kUploadThreads, kMaxPendingUploads};  // Goes first.
 };
 
 }  // namespace baton

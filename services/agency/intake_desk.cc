@@ -93,6 +93,20 @@ absl::StatusOr<std::vector<v1::Message>> IntakeDesk::Messages(
   return messages;
 }
 
+// Newest first: what is asked for has mostly just arrived.
+absl::StatusOr<v1::Message> IntakeDesk::FindMessage(
+    const v1::IntakeRecord& matter,
+    const std::function<bool(const v1::Message&)>& is_wanted) const {
+  const auto& numbers = matter.inbox_numbers();
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    ASSIGN_OR_RETURN(v1::InboxRecord record, parts_.inbox->Read(*number));
+    if (is_wanted(record.message()))
+      return std::move(*record.mutable_message());
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no such message about ", matter.matter_id(), " arrived"));
+}
+
 absl::StatusOr<v1::IntakeItem> IntakeDesk::Row(
     const v1::IntakeRecord& matter) const {
   v1::IntakeItem item;
@@ -129,7 +143,10 @@ absl::Status IntakeDesk::FillAnswer(const v1::IntakeRecord& matter,
                    parts_.outbox->Read(matter.answer_outbox_id()));
   for (const uint64_t waiting : parts_.outbox->Waiting(matter.matter_id())) {
     ASSIGN_OR_RETURN(v1::OutboxRecord record, parts_.outbox->Read(waiting));
-    if (record.state() != v1::OUTBOX_STATE_REFUSED) continue;
+    if (record.state() != v1::OUTBOX_STATE_REFUSED ||
+        record.document_number() != 0) {
+      continue;
+    }
     answer = std::move(record);
     break;
   }

@@ -84,6 +84,10 @@ class IntakeDesk {
       const v1::IntakeRecord& matter) const;
   absl::StatusOr<std::vector<v1::Message>> Messages(
       const v1::IntakeRecord& matter) const;
+  // The newest message about it that is wanted; NOT_FOUND.
+  absl::StatusOr<v1::Message> FindMessage(
+      const v1::IntakeRecord& matter,
+      const std::function<bool(const v1::Message&)>& is_wanted) const;
   absl::StatusOr<v1::IntakeItem> Row(const v1::IntakeRecord& matter) const;
   // Every matter, in order of arrival.
   absl::Status ForEach(

@@ -382,16 +382,20 @@ void AddHolder(const ActionContext& context, v1::Message* message) {
   }
 }
 
+void AddOpener(const ActionContext& context, v1::Message* message) {
+  AddCopy(context.opened_by, message);
+  // A duty of our own: the holder is told as well.
+  if (context.holder.has_value() &&
+      !SameAgency(context.holder->agency(), context.agency)) {
+    AddHolder(context, message);
+  }
+}
+
 void AddTold(const ActionContext& context, Told told,
              const v1::ActOnMatterRequest& request, v1::Message* message) {
   switch (told) {
     case Told::kOpener:
-      AddCopy(context.opened_by, message);
-      // A duty of our own: the holder is told as well.
-      if (context.holder.has_value() &&
-          !SameAgency(context.holder->agency(), context.agency)) {
-        AddHolder(context, message);
-      }
+      AddOpener(context, message);
       break;
     case Told::kEverybody:
       AddEverybody(context, message);
@@ -416,6 +420,25 @@ void AddTold(const ActionContext& context, Told told,
       break;
   }
   if (message->recipients().empty()) AddCopy(context.agency, message);
+}
+
+// Everything but recipients and parts.
+v1::Message Envelope(const ActionContext& context, v1::MessageKind kind,
+                     const std::string& matter_id, const v1::Actor& actor) {
+  const uint64_t conversation =
+      ParseMatterId(matter_id).value().conversation_number;
+  v1::Message message;
+  message.set_kind(kind);
+  message.set_conversation_id(ConversationId(conversation));
+  // A conversation has the number of the message that opened it.
+  message.set_in_reply_to(MessageId(conversation));
+  message.set_ordering_key(context.ordering_key);
+  message.set_priority(context.priority);
+  *message.mutable_actor() = actor;
+  message.set_purpose(context.purpose);
+  message.set_legal_basis(context.legal_basis);
+  message.set_environment(context.environment);
+  return message;
 }
 
 }  // namespace
@@ -477,28 +500,26 @@ void CheckAction(absl::Time now, const v1::Agency& agency,
 v1::Message ActionMessage(const ActionContext& context,
                           const v1::ActOnMatterRequest& request) {
   const ActionRule& rule = *RuleOf(request);
-  const uint64_t conversation =
-      ParseMatterId(request.matter_id()).value().conversation_number;
-  v1::Message message;
-  message.set_kind(rule.kind);
+  v1::Message message =
+      Envelope(context, rule.kind, request.matter_id(), request.actor());
   AddTold(context, rule.told, request, &message);
-  message.set_conversation_id(ConversationId(conversation));
-  // A conversation has the number of the message that opened it.
-  message.set_in_reply_to(request.in_reply_to().empty()
-                              ? MessageId(conversation)
-                              : request.in_reply_to());
-  message.set_ordering_key(context.ordering_key);
-  message.set_priority(context.priority);
-  *message.mutable_actor() = request.actor();
-  message.set_purpose(context.purpose);
-  message.set_legal_basis(context.legal_basis);
-  message.set_environment(context.environment);
+  if (!request.in_reply_to().empty()) {
+    message.set_in_reply_to(request.in_reply_to());
+  }
   v1::ActOnMatterRequest said = request;
   const google::protobuf::Message& content = *ContentOf(&said);
   v1::PayloadPart* const part = message.add_payload();
   part->set_matter_id(request.matter_id());
   part->set_type(content.GetDescriptor()->full_name());
   part->set_content(content.SerializeAsString());
+  return message;
+}
+
+v1::Message MessageToHolder(const ActionContext& context, v1::MessageKind kind,
+                            const std::string& matter_id,
+                            const v1::Actor& actor) {
+  v1::Message message = Envelope(context, kind, matter_id, actor);
+  AddOpener(context, &message);
   return message;
 }
 

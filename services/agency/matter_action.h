@@ -46,6 +46,12 @@ struct ActionContext {
 v1::Message ActionMessage(const ActionContext& context,
                           const v1::ActOnMatterRequest& request);
 
+// A message of `kind` about the matter, to whoever opened it and whoever holds
+// it; its parts are the caller's.
+v1::Message MessageToHolder(const ActionContext& context, v1::MessageKind kind,
+                            const std::string& matter_id,
+                            const v1::Actor& actor);
+
 }  // namespace baton
 
 #endif  // BATON_SERVICES_AGENCY_MATTER_ACTION_H_

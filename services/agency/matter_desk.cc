@@ -172,6 +172,19 @@ absl::StatusOr<ActionContext> MatterDesk::ContextFor(
   return context;
 }
 
+absl::StatusOr<v1::Message> MatterDesk::NewMessage(
+    v1::MessageKind kind, const v1::IntakeRecord& matter,
+    const v1::Actor& actor) const {
+  v1::ActOnMatterRequest about;
+  about.set_matter_id(matter.matter_id());
+  *about.mutable_actor() = actor;
+  *about.mutable_actor()->mutable_asserted_by() = agency_;
+  ASSIGN_OR_RETURN(
+      const ActionContext context,
+      ContextFor({.received = matter, .raised = std::nullopt}, about));
+  return MessageToHolder(context, kind, matter.matter_id(), about.actor());
+}
+
 // Who only got a copy cannot answer for the one who was asked to act.
 absl::Status MatterDesk::CheckMayAct(
     const v1::IntakeRecord& matter,
@@ -188,11 +201,13 @@ absl::Status MatterDesk::CheckMayAct(
       "COPY");
 }
 
-// A refused answer would hold up every later one about the matter.
+// A refused answer would hold up every later one about the matter; a refused
+// document holds up nothing.
 absl::Status MatterDesk::WithdrawRefused(const v1::Actor& by, Instant now,
                                          v1::IntakeRecord* matter) {
   for (const uint64_t waiting : parts_.outbox->Waiting(matter->matter_id())) {
     ASSIGN_OR_RETURN(v1::OutboxRecord record, parts_.outbox->Read(waiting));
+    if (record.document_number() != 0) continue;
     if (record.state() == v1::OUTBOX_STATE_REFUSED) {
       RETURN_IF_ERROR(parts_.outbox->Withdraw(
           waiting, by, "replaced by a later answer", now));

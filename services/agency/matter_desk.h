@@ -54,6 +54,12 @@ class MatterDesk {
                             const google::protobuf::Message& original,
                             Instant now);
 
+  // A message about a matter received here, to whoever opened it and whoever
+  // holds it; its parts are the caller's.
+  absl::StatusOr<v1::Message> NewMessage(v1::MessageKind kind,
+                                         const v1::IntakeRecord& matter,
+                                         const v1::Actor& actor) const;
+
   // Everything `from_name` took or was allocated, and that goes on here, is
   // allocated anew: all of it or nothing. Returns what moved.
   absl::StatusOr<std::vector<v1::IntakeItem>> HandOver(

@@ -17,6 +17,19 @@ std::optional<absl::Duration> Earlier(std::optional<absl::Duration> a,
   return std::min(*a, *b);
 }
 
+DocumentShelf::Limits DocumentLimits(const v1::DocumentConfig& config) {
+  DocumentShelf::Limits limits;
+  if (config.max_bytes() > 0) limits.max_document_bytes = config.max_bytes();
+  if (config.max_held_bytes() > 0) {
+    limits.max_held_bytes = config.max_held_bytes();
+  }
+  if (!config.media_types().empty()) {
+    limits.media_types = {config.media_types().begin(),
+                          config.media_types().end()};
+  }
+  return limits;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Office>> Office::Open(const Parts& parts,
@@ -41,14 +54,33 @@ absl::StatusOr<std::unique_ptr<Office>> Office::Open(const Parts& parts,
                         .cases = office->cases_.get(),
                         .intake = office->intake_.get()},
       set.outbox.sender, set.cases.environment);
+  RETURN_IF_ERROR(office->OpenDocuments());
   office->next_sweep_ = now.steady;
   return office;
+}
+
+absl::Status Office::OpenDocuments() {
+  ASSIGN_OR_RETURN(shelf_,
+                   DocumentShelf::Open(parts_.store, options_.documents));
+  documents_ = std::make_unique<DocumentDesk>(
+      DocumentDesk::Parts{.shelf = shelf_.get(),
+                          .outbox = outbox_.get(),
+                          .cases = cases_.get(),
+                          .intake = intake_.get(),
+                          .matters = matters_.get()});
+  uploads_ = std::make_unique<DocumentUploads>(
+      DocumentUploads::Parts{.loop = parts_.loop,
+                             .link = parts_.documents,
+                             .shelf = shelf_.get(),
+                             .outbox = outbox_.get()});
+  return absl::OkStatus();
 }
 
 // --- On the way out.
 
 absl::StatusOr<std::optional<absl::Duration>> Office::Turn(Instant now) {
   RETURN_IF_ERROR(Publish(now));
+  ClearShelf(now);
   RETURN_IF_ERROR(RaiseAlarms(now));
   RETURN_IF_ERROR(TellFirstReads(now));
   RETURN_IF_ERROR(intake_->OfferMessages());
@@ -76,18 +108,43 @@ std::optional<absl::Duration> Office::NextTurn(Instant now) const {
 absl::Status Office::Publish(Instant now) {
   ASSIGN_OR_RETURN(std::vector<Outbox::Outgoing> due, outbox_->TakeDue(now));
   for (Outbox::Outgoing& outgoing : due) {
-    v1::PublishRequest request;
-    *request.add_messages() = std::move(outgoing.message);
-    parts_.loop->Tell([this, id = outgoing.outbox_id,
-                       request = std::move(request)]() mutable {
-      parts_.link->Publish(
-          std::move(request),
-          [this, id](const absl::StatusOr<v1::PublishResponse>& response) {
-            Check(OnPublished(id, response, parts_.loop->now()));
-          });
+    if (outgoing.document_number == 0) {
+      Send(outgoing.outbox_id, std::move(outgoing.message));
+      continue;
+    }
+    uploads_->Begin(outgoing, [this, outgoing](const absl::Status& uploaded) {
+      if (!uploaded.ok()) {
+        return Check(
+            OnPublished(outgoing.outbox_id, uploaded, parts_.loop->now()));
+      }
+      outbox_->OnProgress(outgoing.outbox_id, parts_.loop->now());
+      Send(outgoing.outbox_id, outgoing.message);
     });
   }
   return absl::OkStatus();
+}
+
+void Office::Send(uint64_t outbox_id, v1::Message message) {
+  v1::PublishRequest request;
+  *request.add_messages() = std::move(message);
+  parts_.loop->Tell([this, outbox_id, request = std::move(request)]() mutable {
+    parts_.link->Publish(
+        std::move(request),
+        [this, outbox_id](const absl::StatusOr<v1::PublishResponse>& response) {
+          Check(OnPublished(outbox_id, response, parts_.loop->now()));
+        });
+  });
+}
+
+// A document is needed for as long as its message is: once that is accepted or
+// withdrawn, the same commit removes the bytes.
+void Office::ClearShelf(Instant now) {
+  std::vector<uint64_t> settled;
+  for (const auto& [number, outbox_id] : shelf_->kept()) {
+    if (!outbox_->IsUnsettled(outbox_id)) settled.push_back(number);
+  }
+  for (const uint64_t number : settled) shelf_->Remove(number);
+  shelf_->Sweep(now);
 }
 
 absl::Status Office::OnPublished(
@@ -236,6 +293,7 @@ Office::Options OfficeOptions(const v1::AgencyServiceConfig& config) {
     options.outbox.max_retry_delay =
         FromProto(config.exchange().max_retry_delay());
   }
+  options.documents = DocumentLimits(config.documents());
   options.cases.environment = config.environment();
   options.cases.attention_owner = config.attention_owner();
   options.cases.phone_for = [](const v1::Address&) { return std::string(); };

@@ -14,6 +14,10 @@
 #include "services/agency/agency_loop.h"
 #include "services/agency/agency_store.h"
 #include "services/agency/case_book.h"
+#include "services/agency/document_desk.h"
+#include "services/agency/document_link.h"
+#include "services/agency/document_shelf.h"
+#include "services/agency/document_uploads.h"
 #include "services/agency/exchange_link.h"
 #include "services/agency/inbox.h"
 #include "services/agency/intake_desk.h"
@@ -23,9 +27,11 @@
 namespace baton {
 
 // One agency on the exchange: what it raised (cases), what arrived (intake),
-// what it says about either (matters), and the traffic of all three.
+// what it says about either (matters), what it adds (documents), and the
+// traffic of all of it.
 //
 //   calls -> cases, matters -> outbox -> commit -> answered -> published
+//   documents -> shelf, outbox -> commit -> answered -> uploaded -> published
 //   exchange -> inbox -> intake -> commit -> acknowledged -> offered, shown
 //
 // Nothing is sent or acknowledged before the commit of the step that decided
@@ -41,10 +47,12 @@ class Office final : public AgencyDesk, public ExchangeListener {
     AgencyStore* store;
     AgencyLoop* loop;
     ExchangeLink* link;
+    DocumentLink* documents = nullptr;  // Only where documents are added.
   };
   struct Options {
     Outbox::Options outbox;  // Its sender is our agency.
     CaseBook::Options cases;
+    DocumentShelf::Limits documents = {};
   };
 
   // Loads everything.
@@ -56,6 +64,7 @@ class Office final : public AgencyDesk, public ExchangeListener {
   const CaseBook* cases() const { return cases_.get(); }
   IntakeDesk* intake() { return intake_.get(); }
   MatterDesk* matters() { return matters_.get(); }
+  DocumentDesk* documents() { return documents_.get(); }
   const v1::Agency& agency() const { return options_.outbox.sender; }
   v1::Environment environment() const { return options_.cases.environment; }
   AgencyLoop* loop() { return parts_.loop; }
@@ -75,7 +84,10 @@ class Office final : public AgencyDesk, public ExchangeListener {
   Office(const Parts& parts, Options options)
       : parts_(parts), options_(std::move(options)) {}
 
+  absl::Status OpenDocuments();
   absl::Status Publish(Instant now);
+  void Send(uint64_t outbox_id, v1::Message message);
+  void ClearShelf(Instant now);
   absl::Status OnPublished(uint64_t outbox_id,
                            const absl::StatusOr<v1::PublishResponse>& response,
                            Instant now);
@@ -98,6 +110,9 @@ class Office final : public AgencyDesk, public ExchangeListener {
   std::unique_ptr<CaseBook> cases_;
   std::unique_ptr<IntakeDesk> intake_;
   std::unique_ptr<MatterDesk> matters_;
+  std::unique_ptr<DocumentShelf> shelf_;
+  std::unique_ptr<DocumentDesk> documents_;
+  std::unique_ptr<DocumentUploads> uploads_;
 
   absl::Duration next_sweep_;
   bool catch_up_ = false;  // Look all open conversations up again.

@@ -22,8 +22,18 @@ constexpr absl::Duration kFirstRetryDelay = absl::Seconds(1);
 
 v1::OutboxState Held() { return v1::OUTBOX_STATE_HELD; }
 
-bool IsUnsettled(v1::OutboxState state) {
+bool NeedsSending(v1::OutboxState state) {
   return state == v1::OUTBOX_STATE_HELD || state == v1::OUTBOX_STATE_REFUSED;
+}
+
+// "#2" becomes the thread's second matter.
+void NameMatter(const v1::OutboxThreadRecord& thread, std::string* matter_id) {
+  int number = 0;
+  if (absl::StartsWith(*matter_id, "#") &&
+      absl::SimpleAtoi(matter_id->substr(1), &number) && number >= 1 &&
+      number <= thread.matter_ids_size()) {
+    *matter_id = thread.matter_ids(number - 1);
+  }
 }
 
 }  // namespace
@@ -63,7 +73,7 @@ absl::Status Outbox::Load(Instant now) {
       if (!record.ParseFromString(pair.value)) {
         return absl::DataLossError("an outbox record is damaged");
       }
-      if (IsUnsettled(record.state())) Track(last_id_, record, now);
+      if (NeedsSending(record.state())) Track(last_id_, record, now);
     }
     if (page.size() < kLoadPage) return absl::OkStatus();
   }
@@ -75,7 +85,9 @@ void Outbox::Track(uint64_t outbox_id, const v1::OutboxRecord& record,
                            .thread = record.thread(),
                            .priority = record.priority(),
                            .held_time = FromProto(record.held_time()),
-                           .next_try = now.steady};
+                           .next_try = now.steady,
+                           .document = {.number = record.document_number(),
+                                        .after = record.after_outbox_id()}};
   threads_[record.thread()].push_back(outbox_id);
 }
 
@@ -115,7 +127,8 @@ absl::StatusOr<uint64_t> Outbox::FindRequest(
 absl::StatusOr<uint64_t> Outbox::Hold(absl::string_view request_id,
                                       const google::protobuf::Message& request,
                                       absl::string_view thread,
-                                      v1::Message message, Instant now) {
+                                      v1::Message message, Instant now,
+                                      Document document) {
   if (unsettled_.size() >= options_.max_held) {
     return LimitReached("max_held_messages",
                         "this machine holds too many messages that the "
@@ -135,6 +148,8 @@ absl::StatusOr<uint64_t> Outbox::Hold(absl::string_view request_id,
   *record.mutable_state_time() = ToProto(now.wall);
   record.set_kind(message.kind());
   record.set_priority(message.priority());
+  record.set_document_number(document.number);
+  record.set_after_outbox_id(document.after);
   const std::string key = OutboxKey(outbox_id);
   record.set_sealed_message(store_->Seal(key, message));
   store_->batch()->Put(key, record.SerializeAsString());
@@ -195,14 +210,22 @@ absl::StatusOr<v1::Message> Outbox::OpenForSending(
   if (!thread.has_value()) return message;
   message.set_conversation_id(thread->conversation_id());
   for (v1::PayloadPart& part : *message.mutable_payload()) {
-    int number = 0;
-    if (absl::StartsWith(part.matter_id(), "#") &&
-        absl::SimpleAtoi(part.matter_id().substr(1), &number) && number >= 1 &&
-        number <= thread->matter_ids_size()) {
-      part.set_matter_id(thread->matter_ids(number - 1));
-    }
+    NameMatter(*thread, part.mutable_matter_id());
+  }
+  for (v1::Attachment& attachment : *message.mutable_attachments()) {
+    NameMatter(*thread, attachment.mutable_matter_id());
   }
   return message;
+}
+
+// In the order held within a thread; documents once their conversation is
+// there.
+bool Outbox::MayLeave(uint64_t outbox_id, const Unsettled& entry) const {
+  if (entry.document.number != 0) return !IsUnsettled(entry.document.after);
+  for (const uint64_t id : threads_.at(entry.thread)) {
+    if (unsettled_.at(id).document.number == 0) return id == outbox_id;
+  }
+  return true;
 }
 
 absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
@@ -212,36 +235,49 @@ absl::StatusOr<std::vector<Outbox::Outgoing>> Outbox::TakeDue(Instant now) {
     }
   }
   std::vector<Outgoing> outgoing;
-  int in_flight = InFlight();
+  int in_flight = InFlight(/*uploads_only=*/false);
+  int uploads = InFlight(/*uploads_only=*/true);
   for (auto& [outbox_id, entry] : unsettled_) {
     if (in_flight >= kMaxInFlight) break;
+    const bool upload = entry.document.number != 0;
     if (entry.state != Held() || entry.in_flight ||
-        entry.next_try > now.steady ||
-        threads_.at(entry.thread).front() != outbox_id) {
+        entry.next_try > now.steady || !MayLeave(outbox_id, entry) ||
+        (upload && uploads >= kMaxUploads)) {
       continue;
     }
     ASSIGN_OR_RETURN(v1::Message message, OpenForSending(outbox_id, entry));
     entry.in_flight = true;
     entry.next_try = now.steady + kMaxFlight;
     ++in_flight;
-    outgoing.push_back({outbox_id, std::move(message)});
+    uploads += upload;
+    outgoing.push_back({outbox_id, std::move(message), entry.document.number});
   }
   return outgoing;
 }
 
-int Outbox::InFlight() const {
-  return static_cast<int>(
-      std::count_if(unsettled_.begin(), unsettled_.end(),
-                    [](const auto& pair) { return pair.second.in_flight; }));
+int Outbox::InFlight(bool uploads_only) const {
+  return static_cast<int>(std::count_if(
+      unsettled_.begin(), unsettled_.end(), [uploads_only](const auto& pair) {
+        return pair.second.in_flight &&
+               (!uploads_only || pair.second.document.number != 0);
+      }));
+}
+
+void Outbox::OnProgress(uint64_t outbox_id, Instant now) {
+  const auto it = unsettled_.find(outbox_id);
+  if (it == unsettled_.end() || !it->second.in_flight) return;
+  it->second.next_try = now.steady + kMaxFlight;
 }
 
 std::optional<absl::Duration> Outbox::NextDue() const {
   std::optional<absl::Duration> next;
   // An answer makes room; until then nothing can be taken.
-  if (InFlight() >= kMaxInFlight) return next;
+  if (InFlight(/*uploads_only=*/false) >= kMaxInFlight) return next;
+  const bool uploads = InFlight(/*uploads_only=*/true) < kMaxUploads;
   for (const auto& [outbox_id, entry] : unsettled_) {
     if (entry.state != Held() || entry.in_flight ||
-        threads_.at(entry.thread).front() != outbox_id) {
+        (entry.document.number != 0 && !uploads) ||
+        !MayLeave(outbox_id, entry)) {
       continue;
     }
     if (!next.has_value() || entry.next_try < *next) next = entry.next_try;
@@ -331,8 +367,12 @@ absl::Status Outbox::Withdraw(uint64_t outbox_id, const v1::Actor& by,
   ASSIGN_OR_RETURN(const std::optional<v1::OutboxThreadRecord> known,
                    ReadThread(thread));
   std::vector<uint64_t> withdrawn = {outbox_id};
-  if (!known.has_value()) {
-    withdrawn.assign(threads_.at(thread).begin(), threads_.at(thread).end());
+  const bool is_document = it->second.document.number != 0;
+  for (const uint64_t id : threads_.at(thread)) {
+    const Document& document = unsettled_.at(id).document;
+    const bool goes_too =
+        document.number == 0 ? !known.has_value() : document.after == outbox_id;
+    if (id != outbox_id && !is_document && goes_too) withdrawn.push_back(id);
   }
   v1::WithdrawalRecord resolution;
   *resolution.mutable_by() = by;
@@ -413,7 +453,7 @@ absl::Status Outbox::Sweep(Instant now) {
       return absl::DataLossError("an outbox record is damaged");
     }
     sweep_from_ = outbox_id + 1;
-    if (IsUnsettled(record.state()) ||
+    if (NeedsSending(record.state()) ||
         FromProto(record.state_time()) > now.wall - options_.sent_retention ||
         record.sealed_message().empty()) {
       continue;

@@ -32,7 +32,8 @@ namespace baton {
 // Guarantee: a held message leaves exactly once as far as the exchange is
 // concerned (its idempotency key is frozen with its bytes), in the order held
 // within its thread, and is never deleted before its receipt is stored. A
-// refused message blocks only its own thread.
+// refused message blocks only its own thread. A message that names a document
+// leaves beside its thread: an upload may take minutes and holds up nobody.
 //
 // Decisions only; what a call changes it writes into the AgencyStore's batch.
 // Not thread-safe: owned by the agency loop.
@@ -45,6 +46,8 @@ class Outbox {
     absl::Duration max_retry_delay = absl::Seconds(30);
   };
   static constexpr int kMaxInFlight = 16;
+  // Of these, messages whose document is uploaded first.
+  static constexpr int kMaxUploads = 2;
   // An answer that has not come by then was lost on the way: sent again, which
   // the idempotency key makes harmless.
   static constexpr absl::Duration kMaxFlight = absl::Seconds(60);
@@ -61,6 +64,13 @@ class Outbox {
       absl::string_view request_id,
       const google::protobuf::Message& request) const;
 
+  // The document a message names, still to be uploaded.
+  struct Document {
+    uint64_t number = 0;  // On the shelf; 0: the message names none.
+    // The entry that opens its conversation; 0: the message names that.
+    uint64_t after = 0;
+  };
+
   // Holds `message`: its keys, times and format are filled in here. In a
   // thread that has not reached the exchange yet, conversation_id stays empty
   // and parts name matters "#1", "#2"; both are filled in when the thread's
@@ -68,15 +78,26 @@ class Outbox {
   absl::StatusOr<uint64_t> Hold(absl::string_view request_id,
                                 const google::protobuf::Message& request,
                                 absl::string_view thread, v1::Message message,
-                                Instant now);
+                                Instant now, Document document);
+  absl::StatusOr<uint64_t> Hold(absl::string_view request_id,
+                                const google::protobuf::Message& request,
+                                absl::string_view thread, v1::Message message,
+                                Instant now) {
+    return Hold(request_id, request, thread, std::move(message), now,
+                Document());
+  }
 
   // Messages to publish now, each marked in flight until one of the On...
   // calls.
   struct Outgoing {
     uint64_t outbox_id;
     v1::Message message;
+    uint64_t document_number;  // To be uploaded first; 0: none.
   };
   absl::StatusOr<std::vector<Outgoing>> TakeDue(Instant now);
+
+  // It is still under way: another kMaxFlight until it counts as lost.
+  void OnProgress(uint64_t outbox_id, Instant now);
 
   // The exchange has it.
   absl::Status OnAccepted(uint64_t outbox_id, const v1::PublishReceipt& receipt,
@@ -91,7 +112,8 @@ class Outbox {
   // Sends a REFUSED message again. FAILED_PRECONDITION in any other state.
   absl::Status Resend(uint64_t outbox_id, Instant now);
   // Withdraws a REFUSED message, and with a thread's first message everything
-  // behind it, which has nowhere to go. Who and why is kept, sealed.
+  // behind it, which has nowhere to go; documents only when they wait for it.
+  // Who and why is kept, sealed.
   absl::Status Withdraw(uint64_t outbox_id, const v1::Actor& by,
                         absl::string_view reason, Instant now);
 
@@ -102,6 +124,10 @@ class Outbox {
   // What the thread's first receipt said; nullopt before it.
   absl::StatusOr<std::optional<v1::OutboxThreadRecord>> Thread(
       absl::string_view thread) const;
+  // False once it is accepted or withdrawn.
+  bool IsUnsettled(uint64_t outbox_id) const {
+    return unsettled_.contains(outbox_id);
+  }
   // REFUSED entries, oldest first.
   std::vector<uint64_t> Refused() const;
   // True when a message of the thread with immediate danger has been HELD for
@@ -137,6 +163,7 @@ class Outbox {
     int tries = 0;
     bool in_flight = false;  // Then next_try is when it counts as lost.
     bool alarmed = false;
+    Document document = {};
   };
 
   Outbox(AgencyStore* store, Options options)
@@ -145,7 +172,8 @@ class Outbox {
   absl::Status Load(Instant now);
   void Track(uint64_t outbox_id, const v1::OutboxRecord& record, Instant now);
   void Untrack(uint64_t outbox_id);
-  int InFlight() const;
+  int InFlight(bool uploads_only) const;
+  bool MayLeave(uint64_t outbox_id, const Unsettled& entry) const;
   absl::StatusOr<v1::Message> OpenForSending(uint64_t outbox_id,
                                              const Unsettled& entry) const;
   absl::Status SetState(uint64_t outbox_id, v1::OutboxState state, Instant now,

@@ -6,7 +6,7 @@
 #include "services/broker/attachment.h"
 #include "services/broker/broker.h"
 #include "services/broker/directory.h"
-#include "services/broker/media_type.h"
+#include "services/common/media_type.h"
 #include "services/common/config_checks.h"
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"

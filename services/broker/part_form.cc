@@ -4,6 +4,7 @@
 
 #include "baton/v1/alert.pb.h"
 #include "baton/v1/contact.pb.h"
+#include "baton/v1/document.pb.h"
 #include "baton/v1/homeless.pb.h"
 #include "baton/v1/missing.pb.h"
 #include "baton/v1/placement.pb.h"
@@ -19,6 +20,7 @@ PartContent ParsePart(const std::string& type, const std::string& content) {
   [[maybe_unused]] static const google::protobuf::Descriptor* const linked[] = {
       v1::Alert::descriptor(),
       v1::Contact::descriptor(),
+      v1::DocumentNote::descriptor(),
       v1::HomelessPresentation::descriptor(),
       v1::MissingReport::descriptor(),
       v1::PlacementNotice::descriptor(),

@@ -47,15 +47,6 @@ uint64_t OrderingKeyHash(const std::string& key) {
   return value == 0 ? 1 : value;
 }
 
-// True for the common part, and for "#n" of one of the parts.
-bool OpensMatter(const v1::Message& message, const std::string& matter_id) {
-  return matter_id.empty() ||
-         std::any_of(message.payload().begin(), message.payload().end(),
-                     [&matter_id](const v1::PayloadPart& part) {
-                       return part.matter_id() == matter_id;
-                     });
-}
-
 // The matters a message speaks about, each with the version it was decided on.
 std::map<int, int64_t> VersionsOf(const Said& said) {
   std::map<int, int64_t> versions;
@@ -283,12 +274,6 @@ absl::Status Publisher::CheckConversation(const Identity& sender,
       return absl::InvalidArgumentError(
           "a part names a matter, and conversation_id is empty");
     }
-    for (const v1::Attachment& attachment : message.attachments()) {
-      if (!OpensMatter(message, attachment.matter_id())) {
-        return absl::InvalidArgumentError(
-            "an attachment names a matter that no part opens");
-      }
-    }
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(draft->conversation_number,
@@ -407,9 +392,6 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
   message->set_conversation_id(opened.record.conversation().conversation_id());
   for (v1::PayloadPart& part : *message->mutable_payload()) {
     NameMatter(message->conversation_id(), part.mutable_matter_id());
-  }
-  for (v1::Attachment& attachment : *message->mutable_attachments()) {
-    NameMatter(message->conversation_id(), attachment.mutable_matter_id());
   }
   return ledger_->AddConversation(sequence, std::move(opened));
 }

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/broker/attachment.h"
-#include "services/broker/media_type.h"
+#include "services/common/media_type.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/log.h"

@@ -15,6 +15,7 @@
 #include "baton/v1/contact.pb.h"
 #include "baton/v1/custody.pb.h"
 #include "baton/v1/decision.pb.h"
+#include "baton/v1/document.pb.h"
 #include "baton/v1/enquiry.pb.h"
 #include "baton/v1/homeless.pb.h"
 #include "baton/v1/missing.pb.h"
@@ -102,6 +103,8 @@ std::vector<ViewRow> MakeTable() {
       {v1::Withdrawal::descriptor(), kPartners, kWhole, {}},
       {v1::Recall::descriptor(), kPartners, kWhole, {}},
       {v1::Alert::descriptor(), kPartners, kWhole, {}},
+      // Who gets the message may have the document itself.
+      {v1::DocumentNote::descriptor(), kPartners, kWhole, {}},
       // Contacts.
       {v1::ContactIncident::descriptor(), kPartners, kOnly, {"happened_time"}},
       {v1::Contact::descriptor(), kPartners, kOnly,

@@ -6,6 +6,7 @@
 #include "services/cli/case_client.h"
 #include "services/cli/case_options.h"
 #include "services/cli/case_submission.h"
+#include "services/cli/document_commands.h"
 #include "services/cli/listing.h"
 #include "services/cli/watch.h"
 #include "storage/status.h"
@@ -141,6 +142,7 @@ std::vector<Command> CaseCommands() {
       {"case", "refused",
        "messages the exchange refused; resend or withdraw one",
        Joined(AttentionOptions(), {ServiceOption()}), RunRefused, true},
+      AttachToCaseCommand(),
   };
 }
 

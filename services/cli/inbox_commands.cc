@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_join.h"
 #include "services/cli/case_client.h"
+#include "services/cli/document_commands.h"
 #include "services/cli/intake_view.h"
 #include "services/cli/listing.h"
 #include "services/cli/request.h"
@@ -165,6 +166,7 @@ std::vector<Command> InboxCommands() {
         ChangesOption(),
         ServiceOption()},
        RunWatch},
+      FetchCommand(),
   };
 }
 

@@ -1,6 +1,8 @@
 // The `baton` command. Everything it can do is in services/cli/cli.h; this
 // file says what it runs on.
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <iostream>
 
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {
       .sleep = absl::SleepFor,
       .zone = absl::LocalTimeZone(),
       .random = &random,
+      .err_is_terminal = isatty(STDERR_FILENO) != 0,
       .config_file = ConfigFile(),
       .dial = Dial,
   };

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/cli/case_client.h"
 #include "services/cli/case_view.h"
+#include "services/cli/document_commands.h"
 #include "services/cli/input.h"
 #include "services/cli/intake_view.h"
 #include "services/cli/matter_options.h"
@@ -110,6 +111,7 @@ std::vector<Command> MatterCommands() {
                         Joined(options, RequestOptions("actor", true)),
                         Says(verb.content), /*submits=*/true});
   }
+  commands.push_back(AttachToMatterCommand());
   return commands;
 }
 

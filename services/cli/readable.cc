@@ -189,6 +189,15 @@ std::unique_ptr<google::protobuf::Message> OpenPart(
   return content;
 }
 
+// Its name is what "baton inbox fetch" takes.
+std::string DocumentText(const v1::Attachment& document) {
+  const std::string name = absl::BytesToHexString(document.sha256());
+  return absl::StrCat(name.substr(0, 12), " (", document.media_type(), ", ",
+                      document.size_bytes(), " bytes",
+                      document.matter_id().empty() ? "" : ", about ",
+                      document.matter_id(), ")");
+}
+
 std::string ShortType(const std::string& type) {
   return type.substr(type.rfind('.') + 1);
 }
@@ -263,6 +272,9 @@ std::string ReadableMessage(const v1::Message& message,
                          ? "not stated"
                          : Text(message.legal_basis()));
   add("odd, kept as given", MarksText(message.marks()));
+  for (const v1::Attachment& document : message.attachments()) {
+    add("document", DocumentText(document));
+  }
   for (const v1::PayloadPart& part : message.payload()) {
     lines += PartLines(part, clock);
   }

@@ -28,7 +28,8 @@ struct Environment {
   std::function<void(absl::Duration)> sleep;
   absl::TimeZone zone;
   RandomSource* random;
-  std::string config_file;  // Where to look when --config is not given.
+  bool err_is_terminal = false;  // Somebody watches err.
+  std::string config_file;       // Where to look when --config is not given.
   // Makes a channel to `address` with the certificates of `config`.
   std::function<absl::StatusOr<std::shared_ptr<grpc::Channel>>(
       const std::string& address, const v1::ClientConfig& config)>

@@ -59,6 +59,9 @@ TEST(CommandTableTest, EveryFlagSetsAFieldThatExists) {
   ExpectFieldsExist<v1::PresentHomelessRequest>("council", "homeless");
   ExpectFieldsExist<v1::NotifyPlacementRequest>("council", "placement");
   ExpectFieldsExist<v1::HandOverRequest>("council", "hand-over");
+  ExpectFieldsExist<v1::DocumentForm>("case", "attach");
+  ExpectFieldsExist<v1::DocumentForm>("matter", "attach");
+  ExpectFieldsExist<v1::FetchDocumentRequest>("inbox", "fetch");
   ExpectFieldsExist<v1::ReportMissingRequest>("police", "report");
   ExpectFieldsExist<v1::UpdateMissingRequest>("police", "update");
   ExpectFieldsExist<v1::UpdateMissingRequest>("police", "regrade");

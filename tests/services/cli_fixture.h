@@ -78,6 +78,7 @@ class CliTest : public testing::Test {
         .sleep = [this](absl::Duration time) { slept_ += time; },
         .zone = absl::UTCTimeZone(),
         .random = &random_,
+        .err_is_terminal = err_is_terminal_,
         .config_file = dir_ / "client.txtpb",
         .dial =
             [this](const std::string& address, const v1::ClientConfig& config) {
@@ -98,6 +99,7 @@ class CliTest : public testing::Test {
   const TempDir dir_;
   absl::Time now_ = absl::FromCivil(absl::CivilMinute(2026, 1, 3, 21, 40),
                                     absl::UTCTimeZone());
+  bool err_is_terminal_ = false;
   CountingRandom random_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

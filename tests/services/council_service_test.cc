@@ -519,6 +519,7 @@ TEST_F(CouncilServiceTest, ConfigurationFaultsAreListedAtOnceWithTheirLines) {
   listen_address: "127.0.0.1:0"
   sent_retention { seconds: -1 }
   exchange { max_retry_delay { seconds: 0 } call_deadline { seconds: -5 } }
+  documents { max_bytes: 20971521 max_held_bytes: 1 media_types: "text/html" }
 }
 desks: "intake"
 desks: "In Take"
@@ -534,8 +535,11 @@ desks: "intake"
         std::string("service.exchange.address"),
         std::string("service.tls.ca_file"),
         std::string("service.disk_key_file"),
-        absl::StrCat(file, ":8: desks[1]"),
-        absl::StrCat(file, ":9: desks[2]")}) {
+        absl::StrCat(file, ":6: service.documents.max_bytes"),
+        absl::StrCat(file, ":6: service.documents.max_held_bytes"),
+        absl::StrCat(file, ":6: service.documents.media_types[0]"),
+        absl::StrCat(file, ":9: desks[1]"),
+        absl::StrCat(file, ":10: desks[2]")}) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(fault));
   }
 }

@@ -1,4 +1,4 @@
-#include "services/broker/media_type.h"
+#include "services/common/media_type.h"
 
 #include <string>
 

@@ -101,13 +101,15 @@ TEST(KeysTest, KindsDoNotMix) {
                                          InboxKey(kLast),
                                          InboxSeenKey("m"),
                                          IntakeKey("\xff"),
-                                         ConsumerKey("c")};
+                                         ConsumerKey("c"),
+                                         HeldDocumentKey(kLast),
+                                         HeldChunkKey(kLast, 0)};
   const std::vector<std::pair<char, KeyRange>> ranges = {
       {'a', AllLeaves()},      {'q', QueueEntries("q", 0)},
       {'x', DeadLetters("q")}, {'o', OutboxEntries(0)},
       {'w', Cases()},          {'n', InboxEntries(0)},
       {'k', IntakeMatters()},  {'D', DirectoryKeys()},
-      {'c', Conversations(0)}};
+      {'c', Conversations(0)}, {'e', HeldDocuments()}};
   for (const auto& [kind, range] : ranges) {
     EXPECT_LT(range.begin, range.end);
     for (const std::string& key : keys) {
@@ -163,6 +165,9 @@ TEST(KeysTest, NamesOnDiskAreFixed) {
   EXPECT_EQ(DocumentKey(1, "n"), absl::StrCat("f/", one, "n"));
   EXPECT_EQ(ChunkKey(1, 0x102),
             absl::StrCat("b/", one, std::string("\0\0\x01\x02", 4)));
+  EXPECT_EQ(HeldDocumentKey(1), absl::StrCat("e/", one));
+  EXPECT_EQ(HeldChunkKey(1, 0x102),
+            absl::StrCat("E/", one, std::string("\0\0\x01\x02", 4)));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "services/agency/agency_loop.h"
 #include "services/agency/agency_store.h"
+#include "services/agency/document_link.h"
 #include "services/agency/exchange_link.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
@@ -58,35 +59,56 @@ class AgencyDisk {
   SystemRandom random_;
 };
 
-// The far side of an ExchangeLink: keeps what was asked until the test
-// answers.
-class HeldLink final : public ExchangeLink {
+// The far side of both links: keeps what was asked until the test answers.
+class HeldLink final : public ExchangeLink, public DocumentLink {
  public:
   template <typename Request, typename Response>
   struct Asked {
     Request request;
-    Callback<Response> done;
+    ExchangeLink::Callback<Response> done;
+  };
+  struct Uploading {
+    v1::UploadBegin begin;
+    ReadBytes read;
+    ExchangeLink::Callback<v1::UploadAttachmentResponse> done;
   };
 
   void Publish(v1::PublishRequest request,
-               Callback<v1::PublishResponse> done) override {
+               ExchangeLink::Callback<v1::PublishResponse> done) override {
     published.push_back({std::move(request), std::move(done)});
   }
-  void GetConversation(v1::GetConversationRequest request,
-                       Callback<v1::GetConversationResponse> done) override {
+  void GetConversation(
+      v1::GetConversationRequest request,
+      ExchangeLink::Callback<v1::GetConversationResponse> done) override {
     looked_up.push_back({std::move(request), std::move(done)});
   }
-  void RecordFirstRead(v1::RecordFirstReadRequest,
-                       Callback<v1::RecordFirstReadResponse>) override {}
+  void RecordFirstRead(
+      v1::RecordFirstReadRequest,
+      ExchangeLink::Callback<v1::RecordFirstReadResponse>) override {}
   void Acknowledge(const std::string&,
                    std::vector<std::string> ack_ids) override {
     for (std::string& id : ack_ids) acknowledged.push_back(std::move(id));
+  }
+  void GetUpload(v1::GetUploadRequest request,
+                 DocumentLink::Callback<v1::GetUploadResponse> done) override {
+    asked_uploads.push_back({std::move(request), std::move(done)});
+  }
+  void Upload(
+      v1::UploadBegin begin, ReadBytes read,
+      DocumentLink::Callback<v1::UploadAttachmentResponse> done) override {
+    uploads.push_back({std::move(begin), std::move(read), std::move(done)});
+  }
+  std::shared_ptr<DocumentDownload> Download(
+      v1::DownloadAttachmentRequest, std::shared_ptr<DownloadSink>) override {
+    return nullptr;
   }
 
   std::vector<Asked<v1::PublishRequest, v1::PublishResponse>> published;
   std::vector<Asked<v1::GetConversationRequest, v1::GetConversationResponse>>
       looked_up;
   std::vector<std::string> acknowledged;
+  std::vector<Asked<v1::GetUploadRequest, v1::GetUploadResponse>> asked_uploads;
+  std::vector<Uploading> uploads;
 };
 
 }  // namespace baton

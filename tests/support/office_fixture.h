@@ -31,6 +31,8 @@ class OfficeFixture {
     loop_.reset();
     link.published.clear();
     link.looked_up.clear();
+    link.asked_uploads.clear();
+    link.uploads.clear();
     disk.Reopen();
     Open();
   }
@@ -86,9 +88,16 @@ class OfficeFixture {
     Step();
   }
 
+  // Time passes; what became due is done.
+  void Advance(absl::Duration by) {
+    disk.Advance(by);
+    On([] {});
+  }
+
   AgencyDisk disk;
   HeldLink link;
   std::unique_ptr<Office> office;
+  DocumentShelf::Limits document_limits;  // From the next Restart() on.
 
  private:
   void Open() {
@@ -97,12 +106,15 @@ class OfficeFixture {
     options.outbox.sender = agency_;
     options.outbox.max_held = max_held_;
     options.cases.environment = v1::ENVIRONMENT_TRAINING;
+    options.documents = document_limits;
     options.cases.phone_for = [](const v1::Address&) {
       return std::string("0115 496 0200");
     };
-    auto opened = Office::Open(
-        {.store = disk.store.get(), .loop = loop_.get(), .link = &link},
-        std::move(options), disk.now);
+    auto opened = Office::Open({.store = disk.store.get(),
+                                .loop = loop_.get(),
+                                .link = &link,
+                                .documents = &link},
+                               std::move(options), disk.now);
     ASSERT_TRUE(opened.ok()) << opened.status();
     office = *std::move(opened);
     loop_->set_desk(office.get());

@@ -2,6 +2,7 @@
 by the test named beside it. A line nobody knows fails, and so does an entry
 whose line is gone."""
 
+import hashlib
 import re
 import subprocess
 import unittest
@@ -69,6 +70,15 @@ CLI = (
      '--next-step "visit tonight"',
      ["council decide {matter} --outcome referral-section-17 "
       "--next-step visit"]),
+    ('baton case attach ED-1 letter.txt --title "letter of the ward" '
+     "--matter 1",
+     ["case attach ED-1 deploy/examples/organisations.csv --title letter "
+      "--matter 1"]),
+    ("baton matter attach MATTER plan.txt",
+     ["matter attach {matter} deploy/examples/organisations.csv"]),
+    ("baton inbox open MATTER | fetch MATTER DOCUMENT --to FILE [--force]",
+     ["inbox open {matter}", "inbox fetch {matter} {document} --to {file}",
+      "inbox fetch {matter} {document} --to {file} --force"]),
     ("baton emergency status ED-1 | list | watch [ED-1] | attention "
      "[--resend ID | --withdraw ID --reason ...]",
      ["emergency status ED-1", "emergency list", "emergency attention",
@@ -150,16 +160,23 @@ class ReadmeTest(CityTest):
             message, = hospital.call("TrackingService/ListTimeline",
                                      conversation_id=conversation,
                                      page_size=1).entries
+        document = (ROOT / "deploy/examples/organisations.csv").read_bytes()
         return {"matter": matter.matter_id, "conversation": conversation,
-                "message": message.message_id}
+                "message": message.message_id,
+                "document": hashlib.sha256(document).hexdigest()[:12],
+                "file": town.directory / "fetched"}
 
     def run_cli(self, town, command):
-        who = {"council": "council", "directory": "operator"}.get(
-            command.split()[0], "emergency")
+        who = {"council": "council", "inbox": "council",
+               "directory": "operator"}.get(command.split()[0], "emergency")
         words = [str(ROOT / word) if word.startswith("deploy/") else word
                  for word in command.split()]
         if "watch" in words:
             return self.run_watch(town, words)
+        if "fetch" in words:  # Once the message that names it is there.
+            return until(lambda: town.baton(who, *words,
+                                            check=False).returncode == DONE,
+                         "the document is fetched")
         done = town.baton(who, *words, check=False)
         self.assertIn(done.returncode, (DONE, HELD), done.stdout + done.stderr)
         self.assertEqual(done.returncode == HELD,

@@ -1,5 +1,5 @@
-#ifndef BATON_SERVICES_BROKER_MEDIA_TYPE_H_
-#define BATON_SERVICES_BROKER_MEDIA_TYPE_H_
+#ifndef BATON_SERVICES_COMMON_MEDIA_TYPE_H_
+#define BATON_SERVICES_COMMON_MEDIA_TYPE_H_
 
 #include <string>
 #include <vector>
@@ -29,4 +29,4 @@ absl::Status CheckSignature(absl::string_view media_type,
 
 }  // namespace baton
 
-#endif  // BATON_SERVICES_BROKER_MEDIA_TYPE_H_
+#endif  // BATON_SERVICES_COMMON_MEDIA_TYPE_H_

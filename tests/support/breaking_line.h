@@ -1,0 +1,58 @@
+#ifndef BATON_TESTS_SUPPORT_BREAKING_LINE_H_
+#define BATON_TESTS_SUPPORT_BREAKING_LINE_H_
+
+#include <cstdint>
+#include <map>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "storage/mutex.h"
+
+namespace baton {
+
+// The line between clients and a server on this machine: passes bytes both
+// ways, and breaks all connections at once when a test says so. New ones are
+// taken at any time.
+//
+// Thread-safe; one thread of its own.
+class BreakingLine {
+ public:
+  explicit BreakingLine(int server_port);
+  ~BreakingLine();
+
+  // Where clients dial.
+  int port() const { return port_; }
+
+  // Breaks once, when `bytes` more have gone to the server.
+  void BreakAfter(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  int breaks() const ABSL_LOCKS_EXCLUDED(mu_);
+  // To the server since the last break, or the beginning.
+  int64_t bytes_since() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  void Run();
+  void Accept();
+  // False when the connection has ended.
+  bool Pass(int from, bool to_server);
+  void Close(int end);
+
+  const int server_port_;
+  int listener_ = -1;
+  int stop_[2] = {-1, -1};  // A pipe; its end means stop.
+  int port_ = 0;
+
+  mutable Mutex mu_;
+  int64_t break_after_ ABSL_GUARDED_BY(mu_) = -1;  // Negative: never.
+  int64_t bytes_since_ ABSL_GUARDED_BY(mu_) = 0;
+  int breaks_ ABSL_GUARDED_BY(mu_) = 0;
+
+  // Owned by the thread.
+  std::map<int, int> other_end_;   // Both ways.
+  std::map<int, bool> is_client_;  // Which end it is.
+
+  std::thread thread_;
+};
+
+}  // namespace baton
+
+#endif  // BATON_TESTS_SUPPORT_BREAKING_LINE_H_
