@@ -57,6 +57,10 @@ class CaseServiceImpl final : public v1::CaseService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ResolveRefusedRequest* request,
       v1::ResolveRefusedResponse* response) override;
+  grpc::ServerUnaryReactor* TestExchange(
+      grpc::CallbackServerContext* context,
+      const v1::TestExchangeRequest* request,
+      v1::TestExchangeResponse* response) override;
 
  private:
   void Changed(const v1::CaseRecord& record, Instant now);
