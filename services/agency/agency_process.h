@@ -80,8 +80,8 @@ class AgencyProcess {
   // Returns when it has stopped: OK after Stop(), otherwise why the disk
   // failed. Then the process must end.
   absl::Status Wait() { return agency_->Wait(); }
-  // Answers what it has begun, refuses the rest, and stops. Nobody who waits for
-  // a test message holds it up.
+  // Answers what it has begun, refuses the rest, and stops. Nobody who waits
+  // for a test message holds it up.
   void Stop() {
     (void)agency_->loop()->Post(
         [office = office_.get()](Instant) { office->Forget(); });

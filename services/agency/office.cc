@@ -227,8 +227,7 @@ void Office::OnMessages(const std::string& queue,
   std::vector<std::string> ack_ids;
   std::set<std::string> conversations;
   for (const v1::ReceivedMessage& received : messages) {
-    const absl::Status stored =
-        Receive(received.message(), parts_.loop->now());
+    const absl::Status stored = Receive(received.message(), parts_.loop->now());
     if (!stored.ok()) return Check(stored);
     ack_ids.push_back(received.ack_id());
     if (IsTest(received.message())) continue;

@@ -134,10 +134,8 @@ absl::Status RoundTrips::Answer(Instant now) {
       later.push_back(std::move(one));
       continue;
     }
-    parts_.loop->Tell(
-        [done = std::move(one.done), response = ProgressOf(record)] {
-          done(response);
-        });
+    parts_.loop->Tell([done = std::move(one.done),
+                       response = ProgressOf(record)] { done(response); });
   }
   waiting_ = std::move(later);
   return absl::OkStatus();

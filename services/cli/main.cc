@@ -23,6 +23,13 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
   return baton::Dial(address, config.server_name(), config.tls());
 }
 
+baton::cli::Handshake ShakeHands(const std::string& address,
+                                 const std::string& server_name,
+                                 const baton::v1::ClientConfig& config) {
+  return baton::cli::ShakeHands(address, server_name, config.tls(),
+                                baton::cli::CallDeadline(config));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -38,6 +45,7 @@ int main(int argc, char** argv) {
       .random = &random,
       .config_file = ConfigFile(),
       .dial = Dial,
+      .shake_hands = ShakeHands,
   };
   const auto code = baton::cli::Run({argv + 1, argv + argc}, environment);
   std::cout.flush();

@@ -101,14 +101,13 @@ absl::Status CheckAuthority(absl::string_view pem,
     X509_STORE_add_cert(store.get(), sk_X509_value(trusted.get(), i));
   }
   const std::unique_ptr<X509_STORE_CTX, Free> context(X509_STORE_CTX_new());
-  X509_STORE_CTX_init(context.get(), store.get(),
-                      sk_X509_value(chain.get(), 0), chain.get());
+  X509_STORE_CTX_init(context.get(), store.get(), sk_X509_value(chain.get(), 0),
+                      chain.get());
   X509_STORE_CTX_set_flags(context.get(), X509_V_FLAG_NO_CHECK_TIME);
   if (X509_verify_cert(context.get()) == 1) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("no authority that we trust vouches for it: ",
-                   X509_verify_cert_error_string(
-                       X509_STORE_CTX_get_error(context.get()))));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "no authority that we trust vouches for it: ",
+      X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()))));
 }
 
 absl::Status CheckServerName(absl::string_view pem, const std::string& name) {
