@@ -46,7 +46,7 @@ absl::StatusOr<v1::Agency> AgencyOf(const Certificate& certificate) {
 
 std::vector<Finding> JudgeOwnCertificate(const Facts& facts) {
   if (!facts.files.ok()) {
-    return {Failed("certificate files", Said(facts.files),
+    return {Failed("certificate files", facts.files.message(),
                    "name files in the configuration that this user may read")};
   }
   std::vector<Finding> findings = {
