@@ -106,7 +106,7 @@ class DoctorTest : public CliTest {
   }
 
   // Runs the command with json; the finding of `check`.
-  nlohmann::json Finding(const std::string& check,
+  nlohmann::json FindingOf(const std::string& check,
                          std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"doctor", "-o", "json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -123,7 +123,7 @@ class DoctorTest : public CliTest {
   }
   void ExpectFinding(const std::string& check, const std::string& verdict,
                      const std::string& reason) {
-    const nlohmann::json finding = Finding(check);
+    const nlohmann::json finding = FindingOf(check);
     if (finding.is_null()) return;
     EXPECT_EQ(finding["verdict"], verdict) << finding;
     EXPECT_THAT(finding["reason"].get<std::string>(), HasSubstr(reason));
@@ -249,7 +249,7 @@ TEST_F(DoctorTest, AnEndedCertificateIsSaidWithTheClock) {
 TEST_F(DoctorTest, AClockBeforeTheCertificateIsAFaultWithNobodyToAsk) {
   now_ -= absl::Hours(24 * 365);
   ExpectFinding("certificate", "FAILED", "is not good before");
-  EXPECT_EQ(Finding("clock here", {"--config-only"})["verdict"], "FAILED");
+  EXPECT_EQ(FindingOf("clock here", {"--config-only"})["verdict"], "FAILED");
 }
 
 // --- Service and exchange.
@@ -296,7 +296,7 @@ TEST_F(DoctorTest, AnExchangeThatDoesNotAnswerMeansRing) {
   ExpectFinding("clock of service", "UNKNOWN", "did not answer");
   ExpectFinding("clock here", "OK", "agree");
   ExpectFinding("test message", "FAILED", "the exchange does not answer");
-  EXPECT_THAT(Finding("test message")["advice"].get<std::string>(),
+  EXPECT_THAT(FindingOf("test message")["advice"].get<std::string>(),
               AllOf(HasSubstr("NOT SENT"),
                     HasSubstr("ring the duty team, 0115 496 0200")));
 }

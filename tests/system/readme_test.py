@@ -37,6 +37,8 @@ COVERED = {
     "deploy/city stop build/city": "every City",
     "deploy/agency install police/E23000019 --exchange baton.example:7440 "
     "--certs build/certs --dry-run": "tests/deploy/agency_test.sh",
+    "runuser -u baton -- /opt/baton/bin/baton doctor --config "
+    "/opt/baton/police-E23000019/client.txtpb": "doctor_test",
     "baton-council --config council.txtpb": "every City",
     "tests/system/run_python tests/system/kill_test.py --cycles 20 --seed 7":
         "System.KillTest",
@@ -91,6 +93,8 @@ CLI = (
     ("baton directory remove school/123456",
      ["directory remove school/123456"]),
     ("baton audit checkpoint", ["audit checkpoint"]),
+    ("baton doctor [--service police] [--expiry-days 30] [--config-only]",
+     ["doctor", "doctor --config-only"]),
     ("baton audit verify [--message m-4k7]",
      ["audit verify", "audit verify --message {message}"]),
 )
