@@ -37,8 +37,6 @@ COVERED = {
     "deploy/city stop build/city": "every City",
     "deploy/agency install police/E23000019 --exchange baton.example:7440 "
     "--certs build/certs --dry-run": "tests/deploy/agency_test.sh",
-    "runuser -u baton -- /opt/baton/bin/baton doctor --config "
-    "/opt/baton/police-E23000019/client.txtpb": "doctor_test",
     "baton-council --config council.txtpb": "every City",
     "tests/system/run_python tests/system/kill_test.py --cycles 20 --seed 7":
         "System.KillTest",
