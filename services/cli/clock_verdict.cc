@@ -1,5 +1,8 @@
 #include "services/cli/clock_verdict.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "services/cli/times.h"
 #include "services/common/certificate.h"
@@ -8,24 +11,50 @@
 namespace baton::cli {
 namespace {
 
-// All that can be said with nobody to compare with.
+// Our certificate, and those that were shown to us.
+std::vector<Certificate> CertificatesSeen(const Facts& facts) {
+  std::vector<Certificate> seen;
+  const auto add = [&seen](const std::string& pem) {
+    const auto certificate = ReadCertificate(pem);
+    if (certificate.ok()) seen.push_back(*certificate);
+  };
+  add(facts.own_certificates);
+  if (facts.service.has_value()) add(facts.service->handshake.certificates);
+  if (facts.exchange.has_value()) add(facts.exchange->handshake.certificates);
+  return seen;
+}
+
+// What certificates say of a clock, with nobody to compare it with: one was
+// made after now, or all of several ended before.
+bool IsRefuted(const Facts& facts) {
+  const std::vector<Certificate> seen = CertificatesSeen(facts);
+  const auto is_to_come = [&](const Certificate& certificate) {
+    return facts.now < certificate.not_before;
+  };
+  const auto is_past = [&](const Certificate& certificate) {
+    return facts.now >= certificate.not_after;
+  };
+  return std::any_of(seen.begin(), seen.end(), is_to_come) ||
+         (seen.size() > 1 && std::all_of(seen.begin(), seen.end(), is_past));
+}
+
 Finding JudgeClockAlone(const Facts& facts) {
   const std::string check = "clock here";
-  const auto own = ReadCertificate(facts.own_certificates);
   const std::string says = absl::StrCat("says ", Iso(facts.now));
-  if (own.ok() && facts.now < own->not_before) {
+  if (IsRefuted(facts)) {
     return Failed(check,
                   absl::StrCat(says,
-                               ", which is before our certificate was "
-                               "made"),
+                               ", when certificates that are in use are not "
+                               "good: it is probably wrong, and keeps TLS "
+                               "from working"),
                   "set the clock (timedatectl)");
   }
-  if (facts.service.has_value()) {
-    return Unknown(check, absl::StrCat(says,
-                                       "; the service did not answer, so "
-                                       "there is no other to compare"));
+  if (!facts.service.has_value()) {
+    return Ok(check, absl::StrCat(says, "; not compared with another"));
   }
-  return Ok(check, absl::StrCat(says, "; not compared with another"));
+  return Unknown(check, absl::StrCat(says,
+                                     "; the service did not answer, so there "
+                                     "is no other to compare"));
 }
 
 }  // namespace

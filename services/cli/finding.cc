@@ -10,8 +10,8 @@
 namespace baton::cli {
 namespace {
 
-constexpr Verdict kVerdicts[] = {Verdict::kOk, Verdict::kWarning,
-                                 Verdict::kFailed, Verdict::kUnknown};
+constexpr Verdict kRed[] = {Verdict::kFailed, Verdict::kWarning,
+                            Verdict::kUnknown};
 
 std::string VerdictText(Verdict verdict) {
   switch (verdict) {
@@ -42,11 +42,11 @@ std::string Summary(const std::vector<Finding>& findings) {
     return absl::StrCat("all ", findings.size(), " checks are green");
   }
   std::vector<std::string> counts;
-  for (const Verdict verdict : kVerdicts) {
+  for (const Verdict verdict : kRed) {
     const auto count = std::count_if(
         findings.begin(), findings.end(),
         [verdict](const Finding& f) { return f.verdict == verdict; });
-    if (count == 0 || verdict == Verdict::kOk) continue;
+    if (count == 0) continue;
     counts.push_back(absl::StrCat(count, " ", VerdictText(verdict)));
   }
   return absl::StrCat("NOT GREEN: of ", findings.size(), " checks ",

@@ -1,5 +1,7 @@
 #include "services/cli/handshake.h"
 
+#include <sys/socket.h>
+
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -37,14 +39,37 @@ class WithoutBrokenPipes {
 };
 using Connection = std::unique_ptr<BIO, Free>;
 
-// The last thing that OpenSSL, or the system below it, complained of.
+// What the system complained of, else OpenSSL's last word.
 std::string Complaint(absl::string_view otherwise) {
-  const unsigned long error = ERR_peek_last_error();
+  std::string complaint(otherwise);
+  while (const unsigned long error = ERR_get_error()) {
+    const char* const reason = ERR_SYSTEM_ERROR(error)
+                                   ? std::strerror(ERR_GET_REASON(error))
+                                   : ERR_reason_error_string(error);
+    if (reason != nullptr) complaint = reason;
+    if (ERR_SYSTEM_ERROR(error)) break;
+  }
   ERR_clear_error();
-  if (error == 0) return std::string(otherwise);
-  if (ERR_SYSTEM_ERROR(error)) return std::strerror(ERR_GET_REASON(error));
-  const char* const reason = ERR_reason_error_string(error);
-  return reason == nullptr ? std::string(otherwise) : reason;
+  return complaint;
+}
+
+// Repeats `step` while it waits for the other side.
+template <typename Step>
+absl::Status Patiently(BIO* connection, absl::Duration patience,
+                       absl::string_view what, Step step) {
+  const std::time_t deadline =
+      std::time(nullptr) + absl::ToInt64Seconds(patience);
+  while (step() <= 0) {
+    if (!BIO_should_retry(connection)) {
+      return absl::UnavailableError(
+          absl::StrCat(what, ": ", Complaint("it hung up")));
+    }
+    if (BIO_wait(connection, deadline, kNapMilliseconds) != 1) {
+      ERR_clear_error();
+      return absl::UnavailableError(absl::StrCat(what, ": no answer in time"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Resolve(BIO* connection) {
@@ -68,13 +93,10 @@ absl::StatusOr<Connection> Connect(const std::string& address,
   }
   RETURN_IF_ERROR(Resolve(connection.get()));
   BIO_set_nbio(connection.get(), 1);
-  if (BIO_do_connect_retry(connection.get(),
-                           static_cast<int>(absl::ToInt64Seconds(patience)),
-                           kNapMilliseconds) == 1) {
-    return connection;
-  }
-  return absl::UnavailableError(absl::StrCat(
-      "nobody answers at ", address, ": ", Complaint("no connection in time")));
+  RETURN_IF_ERROR(Patiently(connection.get(), patience,
+                            absl::StrCat("nobody answers at ", address),
+                            [&] { return BIO_do_connect(connection.get()); }));
+  return connection;
 }
 
 // Judges nobody: what the other side shows is wanted also when it is bad.
@@ -92,24 +114,6 @@ absl::StatusOr<std::unique_ptr<SSL_CTX, Free>> ContextOf(
   }
   return absl::UnavailableError(
       absl::StrCat("our certificate cannot be shown: ", Complaint("no key")));
-}
-
-// Repeats `step` while it waits for the other side.
-template <typename Step>
-absl::Status Patiently(BIO* connection, absl::Duration patience,
-                       absl::string_view what, Step step) {
-  const std::time_t deadline =
-      std::time(nullptr) + absl::ToInt64Seconds(patience);
-  while (step() <= 0) {
-    if (!BIO_should_retry(connection)) {
-      return absl::UnavailableError(
-          absl::StrCat(what, ": ", Complaint("it hung up")));
-    }
-    if (BIO_wait(connection, deadline, kNapMilliseconds) != 1) {
-      return absl::UnavailableError(absl::StrCat(what, ": no answer in time"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 std::string ChainOf(SSL* ssl) {

@@ -1,29 +1,38 @@
 #include "services/cli/peer_verdict.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/cli/certificate_verdict.h"
 #include "services/common/agency.h"
+#include "services/common/identity.h"
 #include "services/common/proto_time.h"
 #include "storage/status.h"
 
 namespace baton::cli {
 namespace {
 
-// The service must be of our own agency, the exchange an exchange.
+// The exchange is an exchange of our trust domain, the service of our agency.
 absl::Status CheckIdentity(const Certificate& theirs, const Peer& peer,
                            const Facts& facts) {
-  ASSIGN_OR_RETURN(const v1::Agency agency, AgencyOf(theirs));
-  if (peer.is_exchange) {
-    if (agency.agency_class() == v1::AGENCY_CLASS_EXCHANGE) {
-      return absl::OkStatus();
-    }
-    return absl::FailedPreconditionError(
-        absl::StrCat("is no exchange but ", AgencyName(agency)));
-  }
   ASSIGN_OR_RETURN(const Certificate own,
                    ReadCertificate(facts.own_certificates));
   ASSIGN_OR_RETURN(const v1::Agency ours, AgencyOf(own));
+  const absl::string_view domain = TrustDomainOf(own.spiffe_uris[0]);
+  if (peer.is_exchange) {
+    const std::string wanted =
+        absl::StrCat("spiffe://", domain, "/agency/exchange/");
+    if (theirs.spiffe_uris.size() == 1 &&
+        absl::StartsWith(theirs.spiffe_uris[0], wanted)) {
+      return absl::OkStatus();
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat("is ", absl::StrJoin(theirs.spiffe_uris, " and "),
+                     ", and not of ", wanted));
+  }
+  ASSIGN_OR_RETURN(const v1::Agency agency,
+                   AgencyFromSpiffe(theirs.spiffe_uris, domain));
   if (SameAgency(agency, ours)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "is of ", AgencyName(agency), ", and we are ", AgencyName(ours)));
@@ -100,7 +109,8 @@ Finding JudgePeer(const Peer& peer, const Facts& facts) {
     return Ok(peer.name, absl::StrCat("answers at ", peer.address));
   }
   const std::string advice = ConnectionAdvice(peer, fault);
-  if (peer.is_exchange && facts.test.ok() && facts.test->has_returned_time()) {
+  if (peer.is_exchange && !absl::IsFailedPrecondition(fault) &&
+      facts.test.ok() && facts.test->has_returned_time()) {
     return Warning(peer.name,
                    absl::StrCat("the service reaches it, this machine does "
                                 "not: ",

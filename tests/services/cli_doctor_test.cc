@@ -107,7 +107,7 @@ class DoctorTest : public CliTest {
 
   // Runs the command with json; the finding of `check`.
   nlohmann::json FindingOf(const std::string& check,
-                         std::vector<std::string> more = {}) {
+                           std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"doctor", "-o", "json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     code_ = Run(arguments);
@@ -252,6 +252,16 @@ TEST_F(DoctorTest, AClockBeforeTheCertificateIsAFaultWithNobodyToAsk) {
   EXPECT_EQ(FindingOf("clock here", {"--config-only"})["verdict"], "FAILED");
 }
 
+// TLS fails then, and nobody is there to compare with.
+TEST_F(DoctorTest, AClockBehindAllCertificatesIsProbablyWrong) {
+  now_ += absl::Hours(24 * 3650);
+  service_.status = {grpc::StatusCode::UNAVAILABLE, "verify failed"};
+  ExpectFinding("clock here", "FAILED", "probably wrong");
+  Configure("bad/expired");
+  now_ -= absl::Hours(24 * 3650);
+  ExpectFinding("clock here", "UNKNOWN", "no other to compare");
+}
+
 // --- Service and exchange.
 
 TEST_F(DoctorTest, AServiceThatIsNotThereIsSaid) {
@@ -279,8 +289,8 @@ TEST_F(DoctorTest, SomebodyElseAtTheAddressIsSaid) {
   ExpectFinding("police service", "FAILED", "not to be trusted");
   handshakes_["police:1"] = Shows("police-E23000019");
   handshakes_["broker:1"] = Shows("school-123401");
-  service_.answer.clear_returned_time();
-  ExpectFinding("exchange", "FAILED", "is no exchange but school/123401");
+  ExpectFinding("exchange", "FAILED",
+                "spiffe://baton.test/agency/school/123401");
 }
 
 TEST_F(DoctorTest, ARefusalOfOurCertificateIsSaidInTheirWords) {

@@ -98,6 +98,7 @@ class DoctorClockTest(DoctorCase):
                       "exchange certificate"):
             self.assert_found(findings, check, "FAILED", "EXPIRED",
                               "unless the clock is wrong")
+        self.assert_found(findings, "clock here", "FAILED", "probably wrong")
         self.assert_found(findings, "test message", "FAILED", "ring")
 
 
