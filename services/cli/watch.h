@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "grpcpp/client_context.h"
 #include "grpcpp/support/sync_stream.h"
 #include "services/cli/command.h"
 #include "services/cli/exit_code.h"
