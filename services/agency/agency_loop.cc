@@ -51,6 +51,7 @@ absl::Status AgencyLoop::Run() {
     dropped.swap(pending_);
   }
   effects_.clear();
+  desk_->Forget();
   return ended;
 }
 

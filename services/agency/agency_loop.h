@@ -23,6 +23,10 @@ class AgencyDesk {
   // Called in every step after its events: takes what is due. Returns when it
   // wants to be called next although nothing happened, on the steady clock.
   virtual absl::StatusOr<std::optional<absl::Duration>> Turn(Instant now) = 0;
+
+  // The disk failed and the loop has ended: forgets the callers who wait for a
+  // later step, so that they are answered.
+  virtual void Forget() {}
 };
 
 // The one thread of an agency service: events in, one commit, then everything

@@ -72,7 +72,7 @@ class AgencyProcess {
 
   // The loop uses the others until it has ended.
   ~AgencyProcess() {
-    if (agency_ == nullptr) return;
+    if (office_ == nullptr) return;
     Stop();
     (void)Wait();
   }
@@ -81,8 +81,13 @@ class AgencyProcess {
   // Returns when it has stopped: OK after Stop(), otherwise why the disk
   // failed. Then the process must end.
   absl::Status Wait() { return agency_->Wait(); }
-  // Answers what it has begun, refuses the rest, and stops.
-  void Stop() { agency_->Stop(); }
+  // Answers what it has begun, refuses the rest, and stops. Nobody who waits
+  // for a test message holds it up.
+  void Stop() {
+    (void)agency_->loop()->Post(
+        [office = office_.get()](Instant) { office->Forget(); });
+    agency_->Stop();
+  }
 
   // The main() of this kind.
   static int Run(int argc, char** argv) {

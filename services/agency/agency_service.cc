@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/agency/grpc_exchange_link.h"
 #include "services/common/agency.h"
+#include "services/common/certificate.h"
 #include "services/common/environment.h"
 #include "services/common/log.h"
 #include "services/common/proto_time.h"
@@ -25,6 +26,18 @@ constexpr int kMaxStreams = 256;
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 constexpr absl::Duration kMarkInterval = absl::Seconds(1);
 constexpr absl::Duration kStopGrace = absl::Seconds(5);
+
+absl::StatusOr<v1::CertificateSummary> SummaryOf(
+    const absl::StatusOr<std::string>& pem) {
+  RETURN_IF_ERROR(pem.status());
+  ASSIGN_OR_RETURN(const Certificate certificate, ReadCertificate(*pem));
+  v1::CertificateSummary summary;
+  *summary.mutable_spiffe_uris() = {certificate.spiffe_uris.begin(),
+                                    certificate.spiffe_uris.end()};
+  *summary.mutable_not_before_time() = ToProto(certificate.not_before);
+  *summary.mutable_not_after_time() = ToProto(certificate.not_after);
+  return summary;
+}
 
 }  // namespace
 
@@ -108,6 +121,14 @@ absl::StatusOr<Identity> AgencyService::Identify(
         "'s own; the certificate says ", AgencyName(caller.agency)));
   }
   return caller;
+}
+
+void AgencyService::Describe(v1::TestExchangeResponse* response) const {
+  *response->mutable_service_time() = ToProto(parts_->clock->Now().wall);
+  const auto own = SummaryOf(ReadFile(parts_->config.tls().certificate_file()));
+  if (own.ok()) *response->mutable_service_certificate() = *own;
+  const auto exchange = SummaryOf(parts_->link->exchange_certificate());
+  if (exchange.ok()) *response->mutable_exchange_certificate() = *exchange;
 }
 
 absl::Status AgencyService::Serve(AgencyDesk* desk, ExchangeListener* listener,

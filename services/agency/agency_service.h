@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "baton/v1/case_service.pb.h"
 #include "baton/v1/config.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "rocksdb/file_system.h"
@@ -49,6 +50,10 @@ class AgencyService {
   // UNAUTHENTICATED otherwise.
   absl::StatusOr<Identity> Identify(
       const grpc::CallbackServerContext& context) const;
+
+  // Adds what only the process knows: its time, its certificate as the file is
+  // now, and the exchange's. Reads the file: on the loop.
+  void Describe(v1::TestExchangeResponse* response) const;
 
   // Starts the loop with `desk`, connects to the exchange (tells `listener`;
   // consumes `queues`), and serves `services`. All must outlive Stop().

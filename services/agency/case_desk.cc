@@ -157,4 +157,35 @@ absl::StatusOr<v1::ResolveRefusedResponse> CaseDesk::ResolveRefused(
   return response;
 }
 
+absl::Status CaseDesk::TestExchange(const v1::TestExchangeRequest& request,
+                                    Instant now, RoundTrips::Done done) {
+  const absl::Duration wait =
+      request.has_wait() ? FromProto(request.wait()) : kDefaultTestWait;
+  FormCheck check(now.wall, office_->environment());
+  check.RequestId(request.request_id());
+  if (wait < kMinTestWait || wait > kMaxTestWait) {
+    check.Fault("wait", "is 1 s to 30 s");
+  }
+  RETURN_IF_ERROR(check.status());
+  return office_->round_trips()->Begin(
+      request.request_id(), wait, now,
+      [this, done = std::move(done)](v1::TestExchangeResponse response) {
+        PutStanding(&response);
+        done(std::move(response));
+      });
+}
+
+void CaseDesk::PutStanding(v1::TestExchangeResponse* response) const {
+  PutHeard(office_->heard_time(), response);
+  const Outbox::Backlog backlog = office_->backlog();
+  response->set_held_messages(backlog.held);
+  response->set_refused_messages(backlog.refused);
+  if (backlog.oldest_held_time.has_value()) {
+    *response->mutable_oldest_held_time() = ToProto(*backlog.oldest_held_time);
+  }
+  *response->mutable_agency() = office_->agency();
+  response->set_environment(office_->environment());
+  response->set_phone(office_->PhoneFor(default_recipient_));
+}
+
 }  // namespace baton

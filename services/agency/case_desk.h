@@ -19,6 +19,9 @@ namespace baton {
 // Not thread-safe: everything runs on the agency loop.
 class CaseDesk {
  public:
+  static constexpr absl::Duration kMinTestWait = absl::Seconds(1);
+  static constexpr absl::Duration kMaxTestWait = absl::Seconds(30);
+  static constexpr absl::Duration kDefaultTestWait = absl::Seconds(10);
   static constexpr int kMaxChildren = 15;
   static constexpr size_t kMaxChildrenBytes = 128 << 10;
   static constexpr size_t kMaxCommonBytes = 64 << 10;
@@ -43,6 +46,9 @@ class CaseDesk {
   absl::StatusOr<v1::ListRefusedResponse> ListRefused() const;
   absl::StatusOr<v1::ResolveRefusedResponse> ResolveRefused(
       const v1::ResolveRefusedRequest& request, Instant now);
+  // `done` is told as RoundTrips::Begin says, unless an error is returned.
+  absl::Status TestExchange(const v1::TestExchangeRequest& request, Instant now,
+                            RoundTrips::Done done);
 
   std::optional<absl::Time> heard_time() const { return office_->heard_time(); }
 
@@ -103,6 +109,8 @@ class CaseDesk {
   Office* office() { return office_; }
 
  private:
+  void PutStanding(v1::TestExchangeResponse* response) const;
+
   Office* const office_;
   const v1::Address default_recipient_;
 };

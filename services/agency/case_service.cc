@@ -172,4 +172,33 @@ CaseServiceImpl::FetchDocument(grpc::CallbackServerContext* context,
                                  request);
 }
 
+// Answered by a later step, when the message is back: only a refusal is
+// answered by this one.
+grpc::ServerUnaryReactor* CaseServiceImpl::TestExchange(
+    grpc::CallbackServerContext* context,
+    const v1::TestExchangeRequest* request,
+    v1::TestExchangeResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (const auto caller = service_->Identify(*context); !caller.ok()) {
+    reactor->Finish(ToGrpc(caller.status()));
+    return reactor;
+  }
+  const auto call = std::make_shared<LoopCall>(reactor);
+  const bool posted = service_->loop()->Post([this, call, request,
+                                              response](Instant now) {
+    const absl::Status begun = desk_.TestExchange(
+        *request, now,
+        [service = service_, call, response](v1::TestExchangeResponse answer) {
+          *response = std::move(answer);
+          service->Describe(response);
+          call->Finish(absl::OkStatus());
+        });
+    if (begun.ok()) return;
+    if (IsDiskFailure(begun)) service_->loop()->Fail(begun);
+    call->Finish(begun);
+  });
+  if (!posted) call->Finish(LoopIsFull());
+  return reactor;
+}
+
 }  // namespace baton

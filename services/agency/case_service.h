@@ -63,6 +63,10 @@ class CaseServiceImpl final : public v1::CaseService::CallbackService {
   grpc::ServerWriteReactor<v1::FetchDocumentResponse>* FetchDocument(
       grpc::CallbackServerContext* context,
       const v1::FetchDocumentRequest* request) override;
+  grpc::ServerUnaryReactor* TestExchange(
+      grpc::CallbackServerContext* context,
+      const v1::TestExchangeRequest* request,
+      v1::TestExchangeResponse* response) override;
 
  private:
   void Changed(const v1::CaseRecord& record, Instant now);

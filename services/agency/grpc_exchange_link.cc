@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "grpc/grpc_security_constants.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
@@ -70,6 +71,21 @@ void GrpcExchangeLink::End(grpc::ClientContext* context) {
   MutexLock lock(&mu_);
   running_.erase(context);
   changed_.SignalAll();
+}
+
+void GrpcExchangeLink::KeepCertificate(const grpc::ClientContext& context) {
+  const std::shared_ptr<const grpc::AuthContext> shown = context.auth_context();
+  if (shown == nullptr) return;
+  for (const grpc::string_ref pem :
+       shown->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME)) {
+    MutexLock lock(&mu_);
+    exchange_certificate_.assign(pem.data(), pem.size());
+  }
+}
+
+std::string GrpcExchangeLink::exchange_certificate() const {
+  MutexLock lock(&mu_);
+  return exchange_certificate_;
 }
 
 // --- Calls.
@@ -315,6 +331,7 @@ bool GrpcExchangeLink::WatchOnce(grpc::ClientContext* context) {
   bool watching = false;
   v1::WatchConversationsResponse response;
   while (reader->Read(&response)) {
+    if (!watching) KeepCertificate(*context);
     (void)loop_->Post([this, response, first = !watching](Instant) {
       listener_->OnHeard();
       if (first) listener_->OnWatching();

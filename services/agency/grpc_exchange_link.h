@@ -49,6 +49,9 @@ class GrpcExchangeLink final : public ExchangeLink, public DocumentLink {
   // `listener`, which must outlive the link. Call once.
   void Listen(ExchangeListener* listener, std::vector<std::string> queues);
 
+  // What the exchange showed when it was connected last, PEM; empty: never.
+  std::string exchange_certificate() const ABSL_LOCKS_EXCLUDED(mu_);
+
   void Publish(v1::PublishRequest request,
                Callback<v1::PublishResponse> done) override;
   void GetConversation(v1::GetConversationRequest request,
@@ -91,6 +94,9 @@ class GrpcExchangeLink final : public ExchangeLink, public DocumentLink {
 
   bool Begin(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
   void End(grpc::ClientContext* context) ABSL_LOCKS_EXCLUDED(mu_);
+  // Once per stream, when something has come on it.
+  void KeepCertificate(const grpc::ClientContext& context)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::unique_ptr<v1::BrokerService::Stub> broker_;
   const std::unique_ptr<v1::TrackingService::Stub> tracking_;
@@ -101,10 +107,11 @@ class GrpcExchangeLink final : public ExchangeLink, public DocumentLink {
   AgencyLoop* const loop_;
   ExchangeListener* listener_ = nullptr;  // Set before the threads start.
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar changed_;
   absl::flat_hash_set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::string exchange_certificate_ ABSL_GUARDED_BY(mu_);
 
   std::vector<std::thread> threads_;
   Executor uploads_{kUploadThreads, kMaxPendingUploads};  // Goes first.

@@ -23,6 +23,7 @@
 #include "services/agency/intake_desk.h"
 #include "services/agency/matter_desk.h"
 #include "services/agency/outbox.h"
+#include "services/agency/round_trips.h"
 
 namespace baton {
 
@@ -53,6 +54,8 @@ class Office final : public AgencyDesk, public ExchangeListener {
     Outbox::Options outbox;  // Its sender is our agency.
     CaseBook::Options cases;
     DocumentShelf::Limits documents = {};
+    // The desk to which test messages come back; empty: the agency's first.
+    std::string test_desk;
   };
 
   // Loads everything.
@@ -65,8 +68,17 @@ class Office final : public AgencyDesk, public ExchangeListener {
   IntakeDesk* intake() { return intake_.get(); }
   MatterDesk* matters() { return matters_.get(); }
   DocumentDesk* documents() { return documents_.get(); }
+  RoundTrips* round_trips() { return round_trips_.get(); }
+  // What the exchange does not have, test messages aside.
+  Outbox::Backlog backlog() const {
+    return outbox_->BacklogBut(v1::MESSAGE_KIND_TEST_MESSAGE);
+  }
   const v1::Agency& agency() const { return options_.outbox.sender; }
   v1::Environment environment() const { return options_.cases.environment; }
+  // The number to ring for a recipient; may be empty.
+  std::string PhoneFor(const v1::Address& recipient) const {
+    return options_.cases.phone_for(recipient);
+  }
   AgencyLoop* loop() { return parts_.loop; }
 
   // When the exchange was last heard; nullopt: never since start.
@@ -74,6 +86,7 @@ class Office final : public AgencyDesk, public ExchangeListener {
 
   // --- AgencyDesk and ExchangeListener.
   absl::StatusOr<std::optional<absl::Duration>> Turn(Instant now) override;
+  void Forget() override { round_trips_->Forget(); }
   void OnHeard() override;
   void OnWatching() override;
   void OnConversation(const v1::Conversation& conversation) override;
@@ -91,6 +104,7 @@ class Office final : public AgencyDesk, public ExchangeListener {
   absl::Status OnPublished(uint64_t outbox_id,
                            const absl::StatusOr<v1::PublishResponse>& response,
                            Instant now);
+  absl::Status Receive(const v1::Message& message, Instant now);
   absl::Status RaiseAlarms(Instant now);
   absl::Status TellFirstReads(Instant now);
   absl::Status CatchUp();
@@ -113,6 +127,7 @@ class Office final : public AgencyDesk, public ExchangeListener {
   std::unique_ptr<DocumentShelf> shelf_;
   std::unique_ptr<DocumentDesk> documents_;
   std::unique_ptr<DocumentUploads> uploads_;
+  std::unique_ptr<RoundTrips> round_trips_;
 
   absl::Duration next_sweep_;
   bool catch_up_ = false;  // Look all open conversations up again.

@@ -83,6 +83,7 @@ void Outbox::Track(uint64_t outbox_id, const v1::OutboxRecord& record,
                    Instant now) {
   unsettled_[outbox_id] = {.state = record.state(),
                            .thread = record.thread(),
+                           .kind = record.kind(),
                            .priority = record.priority(),
                            .held_time = FromProto(record.held_time()),
                            .next_try = now.steady,
@@ -338,6 +339,37 @@ absl::Status Outbox::OnFailed(uint64_t outbox_id, const absl::Status& error,
   record.set_refusal(absl::StrCat(absl::StatusCodeToString(error.code()), ": ",
                                   error.message()));
   return SetState(outbox_id, v1::OUTBOX_STATE_REFUSED, now, &record);
+}
+
+absl::Status Outbox::OnReturned(uint64_t outbox_id, Instant now) {
+  ASSIGN_OR_RETURN(v1::OutboxRecord record, Read(outbox_id));
+  if (record.has_returned_time()) return absl::OkStatus();
+  *record.mutable_returned_time() = ToProto(now.wall);
+  store_->batch()->Put(OutboxKey(outbox_id), record.SerializeAsString());
+  return absl::OkStatus();
+}
+
+uint64_t Outbox::FirstHeld(v1::MessageKind kind) const {
+  for (const auto& [outbox_id, entry] : unsettled_) {
+    if (entry.kind == kind && entry.state == Held()) return outbox_id;
+  }
+  return 0;
+}
+
+Outbox::Backlog Outbox::BacklogBut(v1::MessageKind kind) const {
+  Backlog backlog;
+  for (const auto& [outbox_id, entry] : unsettled_) {
+    if (entry.kind == kind) continue;
+    if (entry.state != Held()) {
+      ++backlog.refused;
+      continue;
+    }
+    ++backlog.held;
+    if (!backlog.oldest_held_time.has_value()) {
+      backlog.oldest_held_time = entry.held_time;
+    }
+  }
+  return backlog;
 }
 
 // --- Needs attention.

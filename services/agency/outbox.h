@@ -106,6 +106,8 @@ class Outbox {
   // delay; any other makes the message REFUSED.
   absl::Status OnFailed(uint64_t outbox_id, const absl::Status& error,
                         Instant now);
+  // A test message is back; which is said once, however often it comes.
+  absl::Status OnReturned(uint64_t outbox_id, Instant now);
   // The exchange is back: everything held is due now.
   void RetryNow(Instant now);
 
@@ -139,6 +141,15 @@ class Outbox {
   // When TakeNewAlarms may have something next, on the steady clock.
   std::optional<absl::Duration> NextAlarm(absl::Duration delay,
                                           Instant now) const;
+  // The oldest HELD entry of this kind, or 0.
+  uint64_t FirstHeld(v1::MessageKind kind) const;
+  // What the exchange does not have, entries of one kind aside.
+  struct Backlog {
+    int64_t held = 0;
+    int64_t refused = 0;
+    std::optional<absl::Time> oldest_held_time;
+  };
+  Backlog BacklogBut(v1::MessageKind kind) const;
   uint64_t held() const { return unsettled_.size(); }
   // How many more may be held.
   uint64_t room() const {
@@ -157,6 +168,7 @@ class Outbox {
   struct Unsettled {
     v1::OutboxState state;
     std::string thread;  // Its pseudonym: nothing personal in memory dumps.
+    v1::MessageKind kind;
     v1::Priority priority;
     absl::Time held_time;
     absl::Duration next_try;  // On the steady clock.

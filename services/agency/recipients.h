@@ -37,7 +37,7 @@ std::vector<v1::Recipient> RecipientsOf(const v1::Address& acting,
 }
 
 // Options of an office whose configuration has numbers to ring (`phone`,
-// `phones`) and an alarm delay. `config` must outlive the office.
+// `phones`), an alarm delay and desks. `config` must outlive the office.
 template <typename Config>
 Office::Options OfficeOptions(const Config& config) {
   Office::Options options = OfficeOptions(config.service());
@@ -50,6 +50,7 @@ Office::Options OfficeOptions(const Config& config) {
     }
     return config.phone();
   };
+  if (!config.desks().empty()) options.test_desk = config.desks(0);
   return options;
 }
 

@@ -25,6 +25,13 @@ constexpr KindRule OfTheExchange(v1::MessageKind kind,
   return rule;
 }
 
+// Said to oneself, about nobody.
+constexpr KindRule ToItself(v1::MessageKind kind, absl::string_view content) {
+  KindRule rule = Told(kind, content);
+  rule.tells = Tells::kItself;
+  return rule;
+}
+
 // Said about matters that are there.
 constexpr KindRule About(
     v1::MessageKind kind, absl::string_view content, Sayer sayer, Tells tells,
@@ -53,6 +60,7 @@ constexpr KindRule kRules[] = {
   Told(v1::MESSAGE_KIND_PLACEMENT_NOTICE, "baton.v1.PlacementNotice"),
   Told(v1::MESSAGE_KIND_ATTACHMENT, ""),
   Told(v1::MESSAGE_KIND_MANIFEST, ""),
+  ToItself(v1::MESSAGE_KIND_TEST_MESSAGE, "baton.v1.TestMessage"),
 
   OfTheExchange(v1::MESSAGE_KIND_ESCALATION, ""),
   OfTheExchange(v1::MESSAGE_KIND_ALERT, "baton.v1.Alert"),
@@ -115,7 +123,9 @@ const KindRule& RuleOf(v1::MessageKind kind) {
   return kRules[0];
 }
 
-bool MayNameNobody(const KindRule& rule) { return rule.tells != Tells::kNamed; }
+bool MayNameNobody(const KindRule& rule) {
+  return rule.tells != Tells::kNamed && rule.tells != Tells::kItself;
+}
 
 bool StandsAlone(const KindRule& rule) {
   return rule.tells == Tells::kOfferedTo || rule.sayer == Sayer::kOfferedTo ||

@@ -25,6 +25,7 @@ enum class Tells {
   kHolder,     // The holder; nobody when that is the sender.
   kOfferedTo,  // Who is offered the matter, when on the exchange.
   kReaders,    // Everyone who got what it is about, and the holder.
+  kItself,     // Nobody: the sender names itself, and nobody else gets it.
 };
 
 struct KindRule {

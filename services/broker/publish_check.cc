@@ -62,6 +62,7 @@ class MessageCheck {
     CheckActor();
     CheckParts();
     CheckAboutMatters();
+    CheckToItself();
     CheckAttachments();
   }
 
@@ -365,6 +366,26 @@ class MessageCheck {
         Fault(field, absl::StrCat("must be a well-formed ", rule.content,
                                   " about the matter its part names"));
       }
+    }
+  }
+
+  // What passes the access policy unasked carries nothing.
+  void CheckToItself() {
+    const KindRule& rule = RuleOf(message_->kind());
+    if (rule.tells != Tells::kItself) return;
+    if (message_->recipients_size() > 1) {
+      Fault("recipients", "are the sender's own desk alone");
+    }
+    if (!message_->conversation_id().empty()) {
+      Fault("conversation_id", "must be empty: it belongs to none");
+    }
+    if (message_->payload_size() != 1 ||
+        !message_->payload(0).matter_id().empty() ||
+        message_->payload(0).type() != rule.content) {
+      Fault("payload", absl::StrCat("is one ", rule.content, ", about nobody"));
+    }
+    if (!message_->attachments().empty()) {
+      Fault("attachments", "do not go with it");
     }
   }
 

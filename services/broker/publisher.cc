@@ -204,6 +204,9 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
         absl::StrCat("only the exchange itself publishes ",
                      v1::MessageKind_Name(message.kind())));
   }
+  if (RuleOf(message.kind()).tells == Tells::kItself) {
+    return CheckWayBack(sender, &message);
+  }
   for (int i = 0; i < message.recipients_size(); ++i) {
     v1::Recipient* const recipient = message.mutable_recipients(i);
     RETURN_IF_ERROR(access_->CheckPublish(
@@ -220,6 +223,27 @@ absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
       mark->set_field(absl::StrCat("recipients[", i, "]"));
     }
   }
+  return absl::OkStatus();
+}
+
+// The policy is not asked who may speak to himself. An unknown desk is refused:
+// a test must find the fault, and is nobody's to answer.
+absl::Status Publisher::CheckWayBack(const Identity& sender,
+                                     v1::Message* message) const {
+  v1::Address* const back = message->mutable_recipients(0)->mutable_address();
+  if (!SameAgency(back->agency(), sender.agency)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(v1::MessageKind_Name(message->kind()),
+                     " goes to its sender and to nobody else"));
+  }
+  const Directory::Route route = directory_->Next().Resolve(*back);
+  if (!route.known) {
+    return absl::NotFoundError(absl::StrCat(
+        "the exchange's directory has no desk ", QueueName(*back),
+        "; what is sent there goes to the desk for unknown recipients: ask the "
+        "exchange's operator to add it"));
+  }
+  *back = route.address;
   return absl::OkStatus();
 }
 

@@ -47,7 +47,8 @@ class Publisher {
 
   // `request` has passed CheckPublish. Refusals:
   //   PERMISSION_DENIED    no access rule; what only the exchange says
-  //   NOT_FOUND            a conversation the sender is no part of
+  //   NOT_FOUND            a conversation the sender is no part of; a test
+  //                        message to a desk that is not in the directory
   //   INVALID_ARGUMENT     references or custody content are wrong; expired
   //   ALREADY_EXISTS       same idempotency key, other content
   //   FAILED_PRECONDITION  repeat out of the window; not the holder, author
@@ -76,6 +77,7 @@ class Publisher {
   absl::StatusOr<Draft> Check(const Identity& sender, v1::Message message);
   absl::Status CheckRepeat(const Identity& sender, Draft* draft);
   absl::Status CheckRoute(const Identity& sender, Draft* draft);
+  absl::Status CheckWayBack(const Identity& sender, v1::Message* message) const;
   absl::Status CheckConversation(const Identity& sender, Draft* draft);
   void NameQueues(Draft* draft) const;
   absl::Status AddOwedRecipients(Draft* draft);

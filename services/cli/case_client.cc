@@ -11,11 +11,6 @@
 namespace baton::cli {
 namespace {
 
-struct AgencyService {
-  std::string name;     // What --service says.
-  std::string address;  // Empty: not configured.
-};
-
 std::vector<AgencyService> AgencyServices(const v1::ClientConfig& config) {
   return {{"emergency", config.emergency_address()},
           {"police", config.police_address()},
@@ -64,13 +59,17 @@ OptionSpec ServiceOption() {
           "the agency's own service; default: the only one configured"};
 }
 
+absl::StatusOr<AgencyService> ChooseService(const Arguments& arguments,
+                                            const v1::ClientConfig& config) {
+  const auto all = AgencyServices(config);
+  return arguments.Has("--service") ? Named(arguments.Get("--service"), all)
+                                    : OnlyOne(all);
+}
+
 absl::StatusOr<CaseClient> ConnectCases(const Arguments& arguments,
                                         const Session& session) {
-  const auto all = AgencyServices(session.config);
   ASSIGN_OR_RETURN(const AgencyService service,
-                   arguments.Has("--service")
-                       ? Named(arguments.Get("--service"), all)
-                       : OnlyOne(all));
+                   ChooseService(arguments, session.config));
   return CaseClient::Connect(session, absl::StrCat(service.name, "_address"),
                              service.address);
 }

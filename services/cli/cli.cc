@@ -8,6 +8,7 @@
 #include "services/cli/context_commands.h"
 #include "services/cli/council_commands.h"
 #include "services/cli/directory_commands.h"
+#include "services/cli/doctor_command.h"
 #include "services/cli/emergency_commands.h"
 #include "services/cli/environment_tag.h"
 #include "services/cli/inbox_commands.h"
@@ -46,8 +47,14 @@ absl::StatusOr<Session> Prepare(const Invocation& invocation,
   if (invocation.command->local) return session;
   const std::string file = arguments.Has("--config") ? arguments.Get("--config")
                                                      : environment.config_file;
-  ASSIGN_OR_RETURN(session.config,
-                   LoadClientConfig(file, arguments.Get("--context")));
+  auto config = LoadClientConfig(file, arguments.Get("--context"));
+  if (config.ok()) {
+    session.config = *std::move(config);
+  } else if (invocation.command->diagnoses) {
+    session.config_fault = config.status();
+  } else {
+    return config.status();
+  }
   return session;
 }
 
@@ -73,9 +80,9 @@ absl::StatusOr<ExitCode> RunTagged(const Invocation& invocation,
   EnvironmentTag tag(where, &session.out());
   Environment environment = session.environment;
   environment.out = &tag.stream();
-  return command.run(
-      command.options, invocation.arguments,
-      {environment, session.config, session.format, session.json_lines});
+  return command.run(command.options, invocation.arguments,
+                     {environment, session.config, session.config_fault,
+                      session.format, session.json_lines});
 }
 
 absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
@@ -101,7 +108,8 @@ std::vector<Command> AllCommands() {
   for (const auto& family :
        {PoliceCommands(), SchoolCommands(), CouncilCommands(), CaseCommands(),
         InboxCommands(), MatterCommands(), TrackCommands(), AuditCommands(),
-        DirectoryCommands(), ContextCommands(), ManualCommands()}) {
+        DirectoryCommands(), DoctorCommands(), ContextCommands(),
+        ManualCommands()}) {
     commands.insert(commands.end(), family.begin(), family.end());
   }
   return commands;

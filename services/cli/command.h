@@ -46,6 +46,8 @@ struct Command {
   bool submits = false;
   // Runs with an empty configuration: it calls nobody.
   bool local = false;
+  // Runs with a faulty configuration too; see Session::config_fault.
+  bool diagnoses = false;
   // Not in --help: for builds and installers.
   bool hidden = false;
 };

@@ -25,6 +25,13 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
   return baton::Dial(address, config.server_name(), config.tls());
 }
 
+baton::cli::Handshake ShakeHands(const std::string& address,
+                                 const std::string& server_name,
+                                 const baton::v1::ClientConfig& config) {
+  return baton::cli::ShakeHands(address, server_name, config.tls(),
+                                baton::cli::CallDeadline(config));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,6 +48,7 @@ int main(int argc, char** argv) {
       .err_is_terminal = isatty(STDERR_FILENO) != 0,
       .config_file = ConfigFile(),
       .dial = Dial,
+      .shake_hands = ShakeHands,
   };
   const auto code = baton::cli::Run({argv + 1, argv + argc}, environment);
   std::cout.flush();

@@ -13,6 +13,7 @@
 #include "baton/v1/config.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "services/cli/errors.h"
+#include "services/cli/handshake.h"
 #include "services/cli/output.h"
 #include "services/cli/times.h"
 #include "storage/random.h"
@@ -34,12 +35,19 @@ struct Environment {
   std::function<absl::StatusOr<std::shared_ptr<grpc::Channel>>(
       const std::string& address, const v1::ClientConfig& config)>
       dial;
+  // Connects to `address`, whose certificate should name `server_name`.
+  std::function<Handshake(const std::string& address,
+                          const std::string& server_name,
+                          const v1::ClientConfig& config)>
+      shake_hands;
 };
 
 // One command being run: the configuration it has and how it prints.
 struct Session {
   const Environment& environment;
   v1::ClientConfig config;
+  // Why there is no configuration, for a command that diagnoses.
+  absl::Status config_fault = absl::OkStatus();
   Format format = Format::kTable;
   // With kJson: of many things each is a line of its own.
   bool json_lines = false;

@@ -76,21 +76,6 @@ absl::StatusOr<std::unique_ptr<EVP_PKEY, Free>> ReadKey(
   return key;
 }
 
-// gRPC would wait in silence for files that never become usable.
-absl::Status CheckFiles(const v1::TlsConfig& config) {
-  RETURN_IF_ERROR(ReadCertificate("ca_file", config.ca_file()).status());
-  ASSIGN_OR_RETURN(
-      auto certificate,
-      ReadCertificate("certificate_file", config.certificate_file()));
-  ASSIGN_OR_RETURN(auto key, ReadKey(config.key_file()));
-  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
-    return BadFile("key_file", config.key_file(),
-                   absl::StrCat("is not the key of certificate_file \"",
-                                config.certificate_file(), "\""));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::shared_ptr<FileWatcherCertificateProvider>> Watch(
     const v1::TlsConfig& config) {
   int64_t seconds = kDefaultRefreshSeconds;
@@ -101,20 +86,11 @@ absl::StatusOr<std::shared_ptr<FileWatcherCertificateProvider>> Watch(
           "tls.refresh_interval is shorter than 1 s");
     }
   }
-  RETURN_IF_ERROR(CheckFiles(config));
+  // gRPC would wait in silence for files that never become usable.
+  RETURN_IF_ERROR(CheckTlsFiles(config));
   return std::make_shared<FileWatcherCertificateProvider>(
       config.key_file(), config.certificate_file(), config.ca_file(),
       static_cast<unsigned>(seconds));
-}
-
-// "host" of "host:port" and of "[v6]:port".
-std::string HostOf(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  absl::string_view host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return std::string(host);
 }
 
 grpc::ChannelArguments ChannelArgumentsFor(const std::string& server_name) {
@@ -129,6 +105,29 @@ grpc::ChannelArguments ChannelArgumentsFor(const std::string& server_name) {
 }
 
 }  // namespace
+
+absl::Status CheckTlsFiles(const v1::TlsConfig& config) {
+  RETURN_IF_ERROR(ReadCertificate("ca_file", config.ca_file()).status());
+  ASSIGN_OR_RETURN(
+      auto certificate,
+      ReadCertificate("certificate_file", config.certificate_file()));
+  ASSIGN_OR_RETURN(auto key, ReadKey(config.key_file()));
+  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
+    return BadFile("key_file", config.key_file(),
+                   absl::StrCat("is not the key of certificate_file \"",
+                                config.certificate_file(), "\""));
+  }
+  return absl::OkStatus();
+}
+
+std::string HostOf(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  absl::string_view host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return std::string(host);
+}
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MutualTlsServer(
     const v1::TlsConfig& config) {

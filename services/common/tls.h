@@ -20,6 +20,13 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MutualTlsServer(
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClient(
     const v1::TlsConfig& config);
 
+// INVALID_ARGUMENT names the first of the three files that is missing,
+// unreadable or not PEM, or says that the key is not the certificate's.
+absl::Status CheckTlsFiles(const v1::TlsConfig& config);
+
+// "host" of "host:port" and of "[v6]:port".
+std::string HostOf(absl::string_view address);
+
 // A channel to `address` that reconnects by itself. The peer's certificate
 // must name `server_name` (DNS or IP); empty: the host part of `address`.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(

@@ -8,10 +8,10 @@ certs=$scratch/certs prefix=$scratch/opt units=$scratch/units
 installed=$prefix/police-E23000019
 export BATON_BIN=$scratch/bin calls=$scratch/calls
 mkdir "$BATON_BIN"
-for class in police council school emergency; do
+for program in baton baton-police baton-council baton-school baton-emergency; do
   printf '#!/bin/sh\necho "$@" >>"$calls"\nexit "${check_status:-0}"\n' \
-    >"$BATON_BIN/baton-$class"
-  chmod +x "$BATON_BIN/baton-$class"
+    >"$BATON_BIN/$program"
+  chmod +x "$BATON_BIN/$program"
 done
 
 make_certs() { "$project/deploy/make-certs" "$certs" "$@" >"$scratch/made"; }
@@ -42,6 +42,22 @@ ProgramConfigurationCertificateAndUnitAreInstalled() {
   expect_equal "checked" "--config $installed/police.txtpb --check_config" \
     "$(cat "$calls")"
   expect_equal "files left over" "" "$(find "$scratch" -name '*.part')"
+}
+
+TheBatonCommandIsInstalledForTheDoctor() {
+  make_certs
+  agency
+  local client=$installed/client.txtpb file
+  cmp "$BATON_BIN/baton" "$prefix/bin/baton"
+  expect_equal "exchange" baton.example:7440 "$(said broker_address "$client")"
+  expect_equal "service" 127.0.0.1:7443 "$(said police_address "$client")"
+  for file in $(grep -oE 'certs/[^"]+' "$client"); do
+    [[ -r $installed/$file ]] || fail "$file is not there"
+  done
+  grep -qF "$prefix/bin/baton doctor --config $client" "$scratch/shown" ||
+    fail "the doctor is not named"
+  agency police/E23000019 --listen 0.0.0.0:7443
+  expect_equal "service" localhost:7443 "$(said police_address "$client")"
 }
 
 KeysAndDataAreTheServicesAlone() {
@@ -134,10 +150,10 @@ AnAgencyWithoutConfigurationIsNotGivenAnothersNumbers() {
 
 AllFaultsAreSaidAtOnceAndNothingIsInstalled() {
   make_certs
-  rm "$BATON_BIN/baton-police" "$certs/police-E23000019.disk.key"
+  rm "$BATON_BIN/baton-police" "$BATON_BIN/baton" "$certs/police-E23000019.disk.key"
   cp "$certs/council-E06000018.pem" "$certs/police-E23000019.pem"
   expect_refused "there is no program" agency
-  for reason in "cannot read" "is not a certificate of" "nothing was installed"; do
+  for reason in "no program $BATON_BIN/baton;" "cannot read" "is not a certificate of" "nothing was installed"; do
     grep -qF "$reason" "$scratch/said" ||
       fail "it did not say '$reason'"
   done

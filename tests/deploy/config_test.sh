@@ -5,8 +5,9 @@ source "$(dirname "$0")/shell_test.sh"
 
 config=$project/deploy/config
 
-EveryKindOfMessageIsInThePolicyButTheExchangesOwn() {
-  expect_equal "kinds without a rule" "MESSAGE_KIND_ALERT MESSAGE_KIND_ESCALATION" \
+EveryKindOfMessageIsInThePolicyButTheExchangesOwnAndTests() {
+  expect_equal "kinds without a rule" \
+    "MESSAGE_KIND_ALERT MESSAGE_KIND_ESCALATION MESSAGE_KIND_TEST_MESSAGE" \
     "$(comm -23 \
       <(grep -oE '^ +MESSAGE_KIND_[A-Z_]+' "$project/proto/baton/v1/message.proto" |
         tr -d ' ' | grep -v UNSPECIFIED | sort) \

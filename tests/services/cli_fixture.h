@@ -2,6 +2,7 @@
 #define BATON_TESTS_SERVICES_CLI_FIXTURE_H_
 
 #include <fstream>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -85,7 +86,10 @@ class CliTest : public testing::Test {
               dialled_ = address;
               dialled_with_ = config;
               return absl::StatusOr<std::shared_ptr<grpc::Channel>>(channel_);
-            }};
+            },
+        .shake_hands =
+            [this](const std::string& address, const std::string&,
+                   const v1::ClientConfig&) { return handshakes_[address]; }};
     const ExitCode code = cli::Run(arguments, environment);
     out_ = out.str();
     err_ = err.str();
@@ -103,6 +107,7 @@ class CliTest : public testing::Test {
   CountingRandom random_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
+  std::map<std::string, Handshake> handshakes_;  // By address.
 
   // What the last Run() did.
   std::string out_, err_, dialled_;

@@ -1,10 +1,18 @@
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "baton/v1/emergency_service.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/cli/handshake.h"
+#include "services/common/certificate.h"
 #include "services/common/tls.h"
 #include "tests/support/temp_dir.h"
 
@@ -138,6 +146,77 @@ TEST_F(TlsTest, ReplacedFilesAreTakenUpWithoutARestart) {
                                            std::chrono::seconds(30)));
   EXPECT_EQ(CallAs(Files("bad/foreign"), "localhost"),
             grpc::StatusCode::UNIMPLEMENTED);
+}
+
+// --- What `baton doctor` sees of a connection.
+
+class HandshakeTest : public TlsTest {
+ protected:
+  cli::Handshake ShakeAs(const std::string& name) {
+    return cli::ShakeHands(absl::StrCat("127.0.0.1:", port_), "localhost",
+                           Files(name), absl::Seconds(10));
+  }
+};
+
+TEST_F(HandshakeTest, AMemberIsLetIn) {
+  Serve(Files("exchange-baton"));
+  const cli::Handshake handshake = ShakeAs("emergency-RX1RA");
+  EXPECT_TRUE(handshake.connected.ok()) << handshake.connected;
+  EXPECT_TRUE(handshake.secured.ok()) << handshake.secured;
+  EXPECT_THAT(
+      ReadCertificate(handshake.certificates)->spiffe_uris,
+      testing::ElementsAre("spiffe://baton.test/agency/exchange/baton"));
+}
+
+TEST_F(HandshakeTest, ABadServerIsSeenAllTheSame) {
+  Serve(Files("bad/expired"));
+  const cli::Handshake handshake = ShakeAs("emergency-RX1RA");
+  EXPECT_TRUE(handshake.secured.ok()) << handshake.secured;
+  EXPECT_LT(ReadCertificate(handshake.certificates)->not_after, absl::Now());
+}
+
+TEST_F(HandshakeTest, ARefusalIsInTheirWords) {
+  Serve(Files("exchange-baton"));
+  const cli::Handshake expired = ShakeAs("bad/expired");
+  EXPECT_TRUE(expired.connected.ok()) << expired.connected;
+  EXPECT_TRUE(absl::IsUnavailable(expired.secured)) << expired.secured;
+  EXPECT_THAT(std::string(expired.secured.message()),
+              HasSubstr("certificate expired"));
+  EXPECT_FALSE(expired.certificates.empty());
+  EXPECT_FALSE(ShakeAs("bad/foreign").secured.ok());
+}
+
+TEST_F(HandshakeTest, NobodyThereAndNoSuchNameAreTwoThings) {
+  Serve(Files("exchange-baton"));
+  server_->Shutdown();
+  const cli::Handshake nobody = ShakeAs("emergency-RX1RA");
+  EXPECT_TRUE(absl::IsUnavailable(nobody.connected)) << nobody.connected;
+  EXPECT_THAT(std::string(nobody.connected.message()),
+              HasSubstr("onnection refused"));
+  EXPECT_FALSE(nobody.secured.ok());
+  const cli::Handshake unknown =
+      cli::ShakeHands("no-such-host.invalid:1", "no-such-host.invalid",
+                      Files("emergency-RX1RA"), absl::Seconds(10));
+  EXPECT_TRUE(absl::IsNotFound(unknown.connected)) << unknown.connected;
+}
+
+// Somebody listens and says nothing.
+TEST_F(HandshakeTest, PatienceEnds) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size),
+            0);
+  const cli::Handshake silent =
+      cli::ShakeHands(absl::StrCat("127.0.0.1:", ntohs(address.sin_port)),
+                      "localhost", Files("emergency-RX1RA"), absl::Seconds(1));
+  close(listener);
+  EXPECT_TRUE(silent.connected.ok()) << silent.connected;
+  EXPECT_THAT(std::string(silent.secured.message()), HasSubstr("in time"));
 }
 
 // A fault is found before anything is dialled or served, and names the file.

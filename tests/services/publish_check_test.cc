@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
+#include "baton/v1/test_message.pb.h"
 #include "baton/v1/waiting.pb.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
@@ -488,6 +489,42 @@ TEST(PublishCheckTest, MarksWhatIsOddAndTakesIt) {
 
 TEST(PublishCheckTest, UnknownTypesMayHoldAnyBytes) {
   EXPECT_THAT(FaultsOf(TextMessage("\xc3\x28\xff")), IsEmpty());
+}
+
+// What passes the access policy unasked carries nothing.
+TEST(PublishCheckTest, ATestMessageIsForOneselfAndAboutNobody) {
+  v1::Message message = Envelope(v1::MESSAGE_KIND_TEST_MESSAGE, kHospitalDesk);
+  message.set_purpose(v1::PURPOSE_OPERATION);
+  AddPart("", v1::TestMessage(), &message);
+  EXPECT_THAT(FaultsOf(message), IsEmpty());
+
+  v1::Message more = message;
+  *more.add_recipients() = RecipientAt(kIntake, v1::RECIPIENT_ROLE_COPY);
+  EXPECT_THAT(FaultsOf(more), ElementsAre("messages[0].recipients"));
+  more = message;
+  more.clear_recipients();
+  EXPECT_THAT(FaultsOf(more), Contains("messages[0].recipients"));
+  more = message;
+  more.set_conversation_id("c-7");
+  EXPECT_THAT(FaultsOf(more), ElementsAre("messages[0].conversation_id"));
+  more = message;
+  more.mutable_payload(0)->set_matter_id("#1");
+  EXPECT_THAT(FaultsOf(more), Contains("messages[0].payload"));
+  more = message;
+  more.clear_payload();
+  EXPECT_THAT(FaultsOf(more), ElementsAre("messages[0].payload"));
+  more = message;
+  AddPart("#1", v1::WaitingFlag(), &more);
+  EXPECT_THAT(FaultsOf(more), Contains("messages[0].payload"));
+  more = message;
+  more.clear_payload();
+  AddPart("", v1::WaitingFlag(), &more);
+  EXPECT_THAT(FaultsOf(more), ElementsAre("messages[0].payload"));
+  more = message;
+  v1::Attachment* const attachment = more.add_attachments();
+  attachment->set_sha256(std::string(32, 'h'));
+  attachment->set_media_type("image/png");
+  EXPECT_THAT(FaultsOf(more), ElementsAre("messages[0].attachments"));
 }
 
 }  // namespace

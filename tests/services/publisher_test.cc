@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "baton/v1/test_message.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/broker/sealed_records.h"
@@ -515,6 +516,48 @@ TEST_F(PublisherTest, AnAttachmentIsInTheConversationBeforeItIsNamed) {
   message.mutable_attachments(0)->set_matter_id("c-zzz.1");
   EXPECT_EQ(Refused(HospitalCaller(), message).code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+// --- Test messages.
+
+v1::Message TestMessageTo(const std::string& queue) {
+  v1::Message message = Envelope(v1::MESSAGE_KIND_TEST_MESSAGE, queue);
+  message.mutable_recipients(0)->set_role(v1::RECIPIENT_ROLE_COPY);
+  message.set_purpose(v1::PURPOSE_OPERATION);
+  v1::TestMessage test;
+  test.set_request_id("r-1");
+  AddPart("", test, &message);
+  return message;
+}
+
+// A school, which no rule lets send anything.
+TEST_F(PublisherTest, ATestMessageComesBackWhateverThePolicySays) {
+  const auto consumer = exchange_.Consume("school/123456/office");
+  exchange_.Accept(SchoolCaller(), TestMessageTo("school/123456/office"));
+  const v1::Message message = consumer->Next().message();
+  EXPECT_EQ(message.kind(), v1::MESSAGE_KIND_TEST_MESSAGE);
+  EXPECT_EQ(message.sender().code(), "123456");
+  EXPECT_THAT(message.matter_ids(), IsEmpty());
+  v1::TestMessage test;
+  EXPECT_TRUE(test.ParseFromString(message.payload(0).content()));
+  EXPECT_EQ(test.request_id(), "r-1");
+  EXPECT_THAT(exchange_.Conversation(message.conversation_id()).matters(),
+              IsEmpty());
+}
+
+TEST_F(PublisherTest, ATestMessageGoesToNobodyElse) {
+  EXPECT_EQ(Refused(HospitalCaller(), TestMessageTo(kIntake)).code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Refused(CountyCaller(), TestMessageTo(kIntake)).code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
+// A message would be redirected; a test must find that.
+TEST_F(PublisherTest, ATestMessageToADeskThatIsNotThereIsRefused) {
+  const absl::Status status =
+      Refused(HospitalCaller(), TestMessageTo("emergency/RX1RA/nights"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("RX1RA/nights"));
 }
 
 }  // namespace

@@ -102,6 +102,8 @@ CLI = (
     ("baton directory remove school/123456",
      ["directory remove school/123456"]),
     ("baton audit checkpoint", ["audit checkpoint"]),
+    ("baton doctor [--service police] [--expiry-days 30] [--config-only]",
+     ["doctor", "doctor --config-only"]),
     ("baton audit verify [--message m-4k7]",
      ["audit verify", "audit verify --message {message}"]),
 )

@@ -33,6 +33,13 @@ done
 """
 
 
+def clock_ahead(by):
+    """The environment of a process whose clock is `by` ("10m") ahead."""
+    library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"+{by}",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
 def until(condition, what, seconds=30):
     """What `condition` returns once that is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
@@ -89,24 +96,25 @@ class City:
     def _prepare(self):
         self._city("prepare", str(self.base))
 
-    def _city(self, command, *arguments):
+    def _city(self, command, *arguments, environment=None):
         said = self.directory / "city.log"
         with open(said, "ab") as log:
             done = subprocess.run(
                 [ROOT / "deploy/city", command, self.directory, *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "BATON_BIN": str(BIN)}, check=False)
+                env={**os.environ, "BATON_BIN": str(BIN),
+                     **(environment or {})}, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"deploy/city {command}: "
                                + said.read_text()[-2000:])
 
-    def start(self, *services):
+    def start(self, *services, environment=None):
         """Of SERVICES when none is named. Another process may take a port
         between looking and binding: before the first start, tries another."""
         services = services or SERVICES
         for left in reversed(range(_PORT_TRIES)):
             try:
-                return self._city("start", *services)
+                return self._city("start", *services, environment=environment)
             except RuntimeError as error:
                 taken = "cannot listen" in str(error)
                 if not taken or not left or (self.directory / "started").exists():
@@ -167,13 +175,14 @@ class City:
         assert old in text, f"{name} has no {old!r}"
         file.write_text(text.replace(old, new))
 
-    def baton(self, who, *arguments, check=True):
+    def baton(self, who, *arguments, check=True, environment=None):
         """The command line, as the actor of client-<who>.txtpb."""
         done = subprocess.run(
             [BIN / "baton", "--config",
              self.directory / f"client-{who}.txtpb", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+            env={**os.environ, **(environment or {})})
         if check and done.returncode != 0:
             raise AssertionError(f"baton {' '.join(arguments)} ended with "
                                  f"{done.returncode}: {done.stdout}{done.stderr}")
