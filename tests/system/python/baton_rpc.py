@@ -2,6 +2,8 @@
 
     hospital = Caller(city, "emergency-RX1RA")
     hospital.call("EmergencyService/GetWaiting", sender_reference="ED-1")
+    police = Caller(city, "police-E23000019", own="police")
+    police.call("CaseService/GetCase", sender_reference="MFH-1")
 
 Everything comes from proto/ and the certificates: no code of ours in C++ is
 between a test and the wire.
@@ -12,9 +14,10 @@ from google.protobuf import json_format, symbol_database
 from google.rpc import error_details_pb2  # noqa: F401  Registers its types.
 from google.rpc import status_pb2
 
-from baton.v1 import (audit_service_pb2, broker_service_pb2,
+from baton.v1 import (audit_service_pb2, broker_service_pb2, case_service_pb2,
                       council_service_pb2, directory_service_pb2,
-                      emergency_service_pb2, tracking_service_pb2)
+                      emergency_service_pb2, police_service_pb2,
+                      school_service_pb2, tracking_service_pb2)
 
 PORTS = {"BrokerService": "broker", "TrackingService": "broker",
          "AuditService": "broker", "DirectoryService": "broker",
@@ -23,9 +26,10 @@ PORTS = {"BrokerService": "broker", "TrackingService": "broker",
 _TYPES = symbol_database.Default()
 _METHODS = {
     f"{service.name}/{method.name}": method
-    for module in (audit_service_pb2, broker_service_pb2, council_service_pb2,
-                   directory_service_pb2, emergency_service_pb2,
-                   tracking_service_pb2)
+    for module in (audit_service_pb2, broker_service_pb2, case_service_pb2,
+                   council_service_pb2, directory_service_pb2,
+                   emergency_service_pb2, police_service_pb2,
+                   school_service_pb2, tracking_service_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods}
 
@@ -77,19 +81,27 @@ def build(method, fields):
 
 
 class Caller:
-    """One identity of a city. Thread-safe. Close it, or use `with`."""
+    """One identity of a city. Thread-safe. Close it, or use `with`.
 
-    def __init__(self, city, identity):
+    `own` is the process that serves what is not the exchange's; without it
+    that is as in PORTS."""
+
+    def __init__(self, city, identity, own=None):
         base = city.directory / "certs" / identity
         self.city = city
+        self._own = own
         self._credentials = grpc.ssl_channel_credentials(
             (city.directory / "certs" / "ca.pem").read_bytes(),
             base.with_name(base.name + ".key").read_bytes(),
             base.with_name(base.name + ".pem").read_bytes())
         self._channels = {}
 
+    def _process(self, service):
+        usual = PORTS.get(service)
+        return usual if usual == "broker" or self._own is None else self._own
+
     def channel(self, service):
-        name = PORTS[service]
+        name = self._process(service)
         if name not in self._channels:
             self._channels[name] = grpc.secure_channel(
                 f"127.0.0.1:{self.city.port(name)}", self._credentials,
