@@ -96,12 +96,13 @@ class Caller:
             base.with_name(base.name + ".pem").read_bytes())
         self._channels = {}
 
-    def _process(self, service):
+    def process(self, service):
+        """The process of the city that serves it."""
         usual = PORTS.get(service)
         return usual if usual == "broker" or self._own is None else self._own
 
     def channel(self, service):
-        name = self._process(service)
+        name = self.process(service)
         if name not in self._channels:
             self._channels[name] = grpc.secure_channel(
                 f"127.0.0.1:{self.city.port(name)}", self._credentials,
@@ -134,7 +135,7 @@ class Caller:
         except grpc.RpcError as error:
             raise Refused(error) from None
 
-    def stream(self, method, requests, timeout=None):
+    def stream(self, method, requests, timeout=None, wait_for_ready=False):
         """The stream of answers; `requests` yields dicts (bidirectional) or is
         one. Ends by raising grpc.RpcError, or by .cancel()."""
         described = _METHODS[method]
@@ -145,9 +146,11 @@ class Caller:
         path = f"/baton.v1.{method}"
         if isinstance(requests, dict):
             return channel.unary_stream(path, **kinds)(
-                build(method, requests), timeout=timeout)
+                build(method, requests), timeout=timeout,
+                wait_for_ready=wait_for_ready)
         return channel.stream_stream(path, **kinds)(
-            (build(method, request) for request in requests), timeout=timeout)
+            (build(method, request) for request in requests), timeout=timeout,
+            wait_for_ready=wait_for_ready)
 
     def close(self):
         for channel in self._channels.values():

@@ -1,0 +1,99 @@
+"""The plan of a generated week: who calls what, in time order."""
+
+import dataclasses
+import json
+import random
+import subprocess
+
+from baton_city import BIN
+from baton_words import new_id
+
+_FORBIDDEN = 0.06  # Of the cases that partners open.
+# Whom a partner may not ask: questions go to and from councils.
+_NOBODY_TO_ASK = {"emergency": ("POLICE", "E23000019"),
+                  "police": ("EMERGENCY", "RX1RA"),
+                  "school": ("POLICE", "E23000019")}
+
+
+@dataclasses.dataclass(eq=False)
+class Call:
+    """One call that somebody makes to their own agency's service."""
+
+    agency: str  # Who calls, such as "police/E23000019".
+    method: str  # "PoliceService/ReportMissing".
+    kind: str  # What becomes of it, such as "MISSING_REPORT"; "" for reading.
+    case: tuple  # Who raised the case, and what they call it.
+    fields: dict  # The request, without what only the exchange knows.
+    opens: bool = False
+    child: int = None  # By its place, from 1; 0: all; None: follows its case.
+    forbidden: bool = False  # The exchange is to refuse it.
+    number: int = 0  # Its place in the plan.
+
+    @property
+    def token(self):
+        """What the oracle puts into every message: it travels as the team of
+        whoever speaks, which everybody who gets the message sees."""
+        return f"call {self.number}"
+
+    def speaker(self):
+        """The part of `fields` that says who speaks."""
+        for said in ("taken", "decision"):
+            if said in self.fields:
+                return self.fields[said]["worker"]
+        return self.fields["actor"]
+
+    def children(self):
+        """Of an opening call: each child's part."""
+        for form in ("flag", "child"):
+            if form in self.fields:
+                return [self.fields[form]]
+        return self.fields.get("children", [])
+
+    def __str__(self):
+        return f"{self.token}: {self.agency} {self.method} {self.kind}"
+
+
+def _call(line):
+    said = json.loads(line)
+    answer = said.get("response")
+    kind = said["kind"].removeprefix("MESSAGE_KIND_")
+    return Call(agency=said["agency"],
+                method=said["rpc"].removeprefix("baton.v1."),
+                kind="" if kind == "UNSPECIFIED" else kind,
+                case=(answer["raised_by"] if answer else said["agency"],
+                      said["reference"]),
+                fields=said["request"], opens=said.get("opens_case", False),
+                child=answer["child"] if answer else None)
+
+
+def _forbidden_question(opening):
+    """Something the policy does not allow, asked about a case just opened."""
+    whom, code = _NOBODY_TO_ASK[opening.agency.partition("/")[0]]
+    return Call(agency=opening.agency, method="CaseService/ActOnMatter",
+                kind="INFORMATION_REQUEST", case=opening.case, child=1,
+                forbidden=True, fields={
+                    "request_id": new_id(), "actor": dict(opening.speaker()),
+                    "information_request": {"question": "known to you?"},
+                    "recipients": [{"agency": {
+                        "agency_class": f"AGENCY_CLASS_{whom}",
+                        "code": code}}]})
+
+
+def read(seed, first_day, days, scale):
+    """The calls of the plan, in time order, and now and then a question that
+    the exchange must refuse."""
+    done = subprocess.run(
+        [BIN / "city_plan", "--seed", str(seed), "--from", first_day,
+         "--days", str(days), "--scale", str(scale), "--schools", "1"],
+        stdout=subprocess.PIPE, check=True, text=True)
+    rng, calls = random.Random(seed), []
+    for call in map(_call, done.stdout.splitlines()):
+        calls.append(call)
+        if (call.opens and not call.agency.startswith("council/")
+                and rng.random() < _FORBIDDEN):
+            calls.append(_forbidden_question(call))
+    for number, call in enumerate(calls):
+        call.number = number
+        if call.kind:
+            call.speaker()["team"] = call.token
+    return calls
