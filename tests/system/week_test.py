@@ -27,7 +27,7 @@ from week_oracle import Oracle
 from week_verdict import Verdict
 from week_watch import Watch
 
-_MOST_PROBLEMS = 20  # Shown.
+_MOST_PROBLEMS = 12  # Shown.
 
 
 def live(city, plan, oracle, cycles, seed):

@@ -46,4 +46,4 @@ def _is_told(call, place, child, released):
         return False
     if call.kind == "POLICE_NOTICE":
         return call.fields["incident"].get("domestic_abuse", False)
-    return place in call.fields.get("children", [place]) or call.opens
+    return call.concerns(place)

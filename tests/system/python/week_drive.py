@@ -55,6 +55,23 @@ class Drive:
             if thread.is_alive():
                 self.oracle.problem("somebody does not come to an end")
 
+    def await_conversation(self, case):
+        """The id of a case, once the exchange has it; None when something is
+        wrong before."""
+        known = self.oracle.conversations.get(case)
+        if known:
+            return known
+        raised_by, reference = case
+        def given():
+            return not self._wanted() or self.agencies.insist(
+                raised_by, "CaseService/GetCase",
+                sender_reference=reference).status.conversation_id
+        found = until(given, f"{reference} is with the exchange", PATIENCE)
+        if found is True:
+            return None
+        self.oracle.opened(case, found)
+        return found
+
     # --- Who calls when.
 
     def _work(self):
@@ -99,7 +116,7 @@ class Drive:
 
     def _fill_in(self, call):
         """What only the exchange can give; False when it never comes."""
-        conversation_id = self._conversation(call.case)
+        conversation_id = self.await_conversation(call.case)
         if not conversation_id:
             return False
         if call.child == 0:
@@ -128,22 +145,6 @@ class Drive:
         if message and call.kind.endswith("_RESPONSE"):
             call.fields["in_reply_to"] = message.message_id
         return message is not None
-
-    def _conversation(self, case):
-        """Its id, once the exchange has the case."""
-        known = self.oracle.conversations.get(case)
-        if known:
-            return known
-        raised_by, reference = case
-        def given():
-            return not self._wanted() or self.agencies.insist(
-                raised_by, "CaseService/GetCase",
-                sender_reference=reference).status.conversation_id
-        found = until(given, f"{reference} is with the exchange", PATIENCE)
-        if found is True:
-            return None
-        self.oracle.opened(case, found)
-        return found
 
     # --- What the exchange refuses.
 

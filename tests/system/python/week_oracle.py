@@ -66,6 +66,12 @@ class Oracle:
         with self._lock:
             return list(self.conversations.items())
 
+    def cases(self):
+        """Those whose opening was accepted."""
+        with self._lock:
+            return [case for (case, _), calls in self.said.items()
+                    if calls[0].opens]
+
     def calls_of(self, case):
         """What was accepted about a case, by agency."""
         with self._lock:

@@ -49,6 +49,13 @@ class Call:
                 return [self.fields[form]]
         return self.fields.get("children", [])
 
+    def concerns(self, child):
+        """Whether it says something about this child of the case."""
+        if self.child:
+            return self.child == child
+        named = self.fields.get("children", [])
+        return self.opens or self.child == 0 or not named or child in named
+
     def __str__(self):
         return f"{self.token}: {self.agency} {self.method} {self.kind}"
 

@@ -27,7 +27,8 @@ class Verdict:
         self.notes = {}  # Entries about an alert, by its matter.
 
     def reach(self):
-        for case, conversation_id in self.oracle.sample():
+        for case in self.oracle.cases():
+            conversation_id = self.drive.await_conversation(case)
             self.timelines[case] = self._await_timeline(case, conversation_id)
         self._check_alerts()
         self._check_inboxes()
@@ -62,14 +63,24 @@ class Verdict:
                     case)
                 break
             time.sleep(0.05)
-        for agency, calls in said.items():
-            got = [entry.actor.team for entry in entries
-                   if name_of(entry.sender) == agency]
-            self._expect(f"messages of {agency} in {conversation_id}",
-                         [call.token for call in calls], got, case)
+        self._check_said(case, said, entries)
         self._expect(f"senders in {conversation_id}", sorted(said),
                      sorted({name_of(entry.sender) for entry in entries}), case)
         return entries
+
+    def _check_said(self, case, said, entries):
+        """What an agency says about one matter keeps its order."""
+        matters = sorted({matter_id for entry in entries
+                          for matter_id in entry.matter_ids})
+        for agency, calls in said.items():
+            for matter_id in matters:
+                child = int(matter_id.rpartition(".")[2])
+                self._expect(
+                    f"messages of {agency} about {matter_id}",
+                    [call.token for call in calls if call.concerns(child)],
+                    [entry.actor.team for entry in entries
+                     if name_of(entry.sender) == agency
+                     and matter_id in entry.matter_ids], case)
 
     def _settled(self, entries, case):
         states = {delivery.state for entry in entries
@@ -202,9 +213,9 @@ class Verdict:
         self._check_shown(case, conversation)
 
     def _check_receipts(self, case, matter):
+        child = int(matter.matter_id.rpartition(".")[2])
         said = [call for calls in self.oracle.calls_of(case).values()
-                for call in calls
-                if f"{call.child}" == matter.matter_id.rpartition(".")[2]]
+                for call in calls if call.concerns(child)]
         moves = [call for call in said if call.kind == "TRANSFER_ACCEPTED"]
         self._expect(f"past custodies of {matter.matter_id}", len(moves),
                      len(matter.past_custodies), case)
