@@ -163,6 +163,28 @@ TEST_F(MatterDeskTest, CustodyThatComesByTransferIsOursToActOn) {
   EXPECT_TRUE(Say(take).ok());
 }
 
+// A link and a participant leave the version of the matter as it is.
+TEST_F(MatterDeskTest, WhatComesWithoutANewVersionIsShownToo) {
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-1");
+  conversation.set_commit(5);
+  v1::Matter& matter = *conversation.add_matters();
+  matter.set_matter_id("c-1.1");
+  matter.set_version(3);
+  office_.Hear(conversation);
+  v1::Conversation newer = conversation;
+  newer.set_commit(6);
+  newer.mutable_matters(0)->add_links()->set_matter_id("c-8.1");
+  *newer.add_participants() = ParseAgency("police/E23000019").value();
+  office_.Hear(newer);
+  office_.Hear(conversation);  // Overtaken: no news.
+  const auto row = office_.office->intake()->Find("c-1.1");
+  ASSERT_TRUE(row.ok()) << row.status();
+  ASSERT_EQ(row->matter().links_size(), 1);
+  EXPECT_EQ(row->matter().links(0).matter_id(), "c-8.1");
+  EXPECT_EQ(row->participants_size(), 1);
+}
+
 TEST_F(MatterDeskTest, AQuestionIsOwedUntilItIsAnswered) {
   office_.Deliver(About("police/E23000019",
                         v1::MESSAGE_KIND_INFORMATION_REQUEST, 2, "c-1.1"));

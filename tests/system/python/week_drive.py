@@ -27,6 +27,7 @@ class Drive:
     def __init__(self, agencies, desks, oracle, calls):
         self.agencies, self.desks, self.oracle = agencies, desks, oracle
         self.alerts_taken = set()  # Matters.
+        self.played = 0  # Calls, whatever came of them.
         self._lanes = {}
         for call in calls:
             self._lanes.setdefault(call.case, []).append(call)
@@ -35,6 +36,7 @@ class Drive:
                       for case, lane in self._lanes.items()]
         heapq.heapify(self._next)
         self._left = len(self._lanes)
+        self._limit = 0
         self._changed = threading.Condition()
         # One refusal at a time at an agency: which it was must be plain.
         self._refusals = {agency: threading.Lock() for agency in desks}
@@ -48,6 +50,12 @@ class Drive:
     def done(self):
         """True when everything was said, or nothing more is worth saying."""
         return not self._left or bool(self.oracle.problems())
+
+    def go_on(self, limit):
+        """Calls from this number on are not begun yet."""
+        with self._changed:
+            self._limit = limit
+            self._changed.notify_all()
 
     def join(self):
         for thread in self._people:
@@ -77,7 +85,7 @@ class Drive:
     def _work(self):
         while not self.done:
             with self._changed:
-                if not self._next:
+                if not self._next or self._next[0][0] >= self._limit:
                     self._changed.wait(0.2)
                     continue
                 _, case = heapq.heappop(self._next)
@@ -91,6 +99,7 @@ class Drive:
         except (AssertionError, Refused) as error:
             self.oracle.problem(f"{call}: {error}", case)
         with self._changed:
+            self.played += 1
             if lane:
                 heapq.heappush(self._next, (lane[0].number, case))
             else:
@@ -165,7 +174,8 @@ class Drive:
     def _needs_attention(self, call):
         for item in self.agencies.insist(call.agency,
                                          "CaseService/ListRefused").items:
-            if item.sender_reference == call.case[1]:
+            # About what was received here, it names no reference of ours.
+            if item.sender_reference in (call.case[1], ""):
                 return item
         return None
 

@@ -11,15 +11,17 @@ from week_agencies import PATIENCE
 
 _AT_AN_ANSWER = 0.8  # The moment when what was promised had better be on disk.
 _ONCE_MORE = 0.25  # In the middle of recovery.
+_MEANWHILE = 20  # Calls.
 _STAYS_AWAY = 0.5  # The exchange, while everybody goes on.
 
 
 class Killer:
-    """Kills `cycles` times, spread at random over `calls` accepted calls."""
+    """Kills `cycles` times, spread at random over a plan of `calls`."""
 
     def __init__(self, city, agencies, oracle, cycles, calls, seed):
         self.city, self.oracle = city, oracle
         self._rng = random.Random(seed)
+        self._calls = calls
         self._moments = sorted(self._rng.randrange(calls)
                                for _ in range(cycles))
         self._armed = {}  # Process ids to kill, by process that answers.
@@ -27,14 +29,16 @@ class Killer:
         agencies.on_answer = self._strike
 
     def run(self, drive):
-        """Returns when all was killed that is to be, or the drive is done."""
+        """Returns when all was killed that is to be; the drive goes on to its
+        end. While something is down everybody goes on for a while."""
         for moment in self._moments:
-            until(lambda moment=moment: drive.done
-                  or self.oracle.accepted >= moment,
-                  f"{moment} calls are accepted", 3 * PATIENCE)
+            drive.go_on(moment + _MEANWHILE)
+            until(lambda moment=moment: drive.done or drive.played >= moment,
+                  f"{moment} calls are played", 3 * PATIENCE)
             if drive.done:
-                return
+                break
             self._cycle()
+        drive.go_on(self._calls)
 
     def _victims(self):
         if self._rng.random() < 0.1:

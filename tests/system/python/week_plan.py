@@ -43,11 +43,13 @@ class Call:
         return self.fields["actor"]
 
     def children(self):
-        """Of an opening call: each child's part."""
+        """Each child's part, of a call that has any."""
+        if not (self.opens or self.child == 0):
+            return []
         for form in ("flag", "child"):
             if form in self.fields:
                 return [self.fields[form]]
-        return self.fields.get("children", [])
+        return self.fields["children"]
 
     def concerns(self, child):
         """Whether it says something about this child of the case."""
@@ -86,6 +88,19 @@ def _forbidden_question(opening):
                         "code": code}}]})
 
 
+def _mark_allegations(calls):
+    """What is alleged of staff goes to the designated officer: partners may
+    not be asked about it, and have nothing to answer."""
+    alleged = {call.case for call in calls
+               if any(child.get("staff_allegation")
+                      for child in call.children())}
+    for call in calls:
+        if call.case in alleged and call.kind == "INFORMATION_REQUEST":
+            call.forbidden = True
+    return [call for call in calls
+            if call.case not in alleged or call.kind != "INFORMATION_RESPONSE"]
+
+
 def read(seed, first_day, days, scale):
     """The calls of the plan, in time order, and now and then a question that
     the exchange must refuse."""
@@ -99,6 +114,7 @@ def read(seed, first_day, days, scale):
         if (call.opens and not call.agency.startswith("council/")
                 and rng.random() < _FORBIDDEN):
             calls.append(_forbidden_question(call))
+    calls = _mark_allegations(calls)
     for number, call in enumerate(calls):
         call.number = number
         if call.kind:

@@ -1,6 +1,7 @@
 """Compares the quiet city with what the oracle knows."""
 
 import collections
+import difflib
 import time
 
 from baton.v1 import (audit_service_pb2, broker_service_pb2, conversation_pb2,
@@ -34,14 +35,18 @@ class Verdict:
         self._check_inboxes()
         for case, conversation_id in self.oracle.sample():
             self._check_custody(case, conversation_id)
+        for agency in self.desks:
+            self._check_rows(agency)
         self._check_attention()
         self._check_audit()
         self._check_queues()
 
     def _expect(self, what, wanted, got, case=None):
         if wanted != got:
-            self.oracle.problem(f"{what}:\n  wanted {wanted}\n  got    {got}",
-                                case)
+            lines = difflib.unified_diff(
+                str(wanted).splitlines(), str(got).splitlines(), "wanted",
+                "got", lineterm="", n=2)
+            self.oracle.problem("\n  ".join([f"{what}:", *lines]), case)
 
     # --- The exchange has what was accepted, once and in order.
 
@@ -260,6 +265,22 @@ class Verdict:
             return
         self._expect(f"{reference} as shown", list(conversation.matters),
                      matters, case)
+
+    def _check_rows(self, agency):
+        """Who received it sees what the exchange says."""
+        for row in self.agencies.pages(agency, "CaseService/ListInbox",
+                                       "items", include_settled=True):
+            conversation_id, _, child = row.matter_id.rpartition(".")
+            if not row.HasField("matter"):
+                self.oracle.problem(f"{agency} knows no custody of "
+                                    f"{row.matter_id}")
+                continue
+            matter = self.agencies.insist(
+                agency, "TrackingService/GetConversation",
+                conversation_id=conversation_id
+                ).conversation.matters[int(child) - 1]
+            self._expect(f"{row.matter_id} as {agency} shows it",
+                         matter, row.matter)
 
     # --- Everything else.
 

@@ -3,12 +3,13 @@
 import random
 import threading
 
+from baton.v1 import message_pb2
 from week_agencies import PATIENCE
 
 
 class Watch:
     """Asks the exchange about one case after another, as whoever raised it,
-    and shows the oracle. Until close()."""
+    and shows the oracle; asks agencies what was refused. Until close()."""
 
     def __init__(self, agencies, oracle, seed):
         self.agencies, self.oracle = agencies, oracle
@@ -22,18 +23,28 @@ class Watch:
         self._thread.join(PATIENCE)
 
     def _look(self):
-        while not self._closed.wait(0.05):
-            known = self.oracle.sample()
-            if not known:
-                continue
-            case, conversation_id = self._rng.choice(known)
-            try:
-                conversation = self.agencies.insist(
-                    case[0], "TrackingService/GetConversation",
-                    conversation_id=conversation_id).conversation
-            except Exception as error:  # pylint: disable=broad-except
-                self.oracle.problem(f"looking at {conversation_id}: {error}",
-                                    case)
-                return
-            for matter in conversation.matters:
-                self.oracle.saw(case, matter)
+        try:
+            while not self._closed.wait(0.05):
+                self._look_at_a_case()
+                self._look_at_refusals()
+        except Exception as error:  # pylint: disable=broad-except
+            self.oracle.problem(f"while watching: {error!r}")
+
+    def _look_at_a_case(self):
+        known = self.oracle.sample()
+        if not known:
+            return
+        case, conversation_id = self._rng.choice(known)
+        conversation = self.agencies.insist(
+            case[0], "TrackingService/GetConversation",
+            conversation_id=conversation_id).conversation
+        for matter in conversation.matters:
+            self.oracle.saw(case, matter)
+
+    def _look_at_refusals(self):
+        agency = self._rng.choice(list(self.agencies.callers))
+        for item in self.agencies.insist(agency,
+                                         "CaseService/ListRefused").items:
+            if item.kind != message_pb2.MESSAGE_KIND_INFORMATION_REQUEST:
+                self.oracle.problem(f"{agency} was refused {item}",
+                                    (agency, item.sender_reference))
