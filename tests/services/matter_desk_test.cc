@@ -272,6 +272,10 @@ TEST_F(MatterDeskTest, EveryKindOfActionSaysWhatItNeeds) {
   };
   v1::ActOnMatterRequest request = Act("c-1.1");
   EXPECT_THAT(faults(request), HasSubstr("content: must say one thing"));
+  v1::ActOnMatterRequest nameless = Act("c-1.1");
+  nameless.mutable_actor()->clear_role();
+  nameless.mutable_withdrawal();
+  EXPECT_THAT(faults(nameless), HasSubstr("actor.role: is required"));
   request.mutable_triage();
   EXPECT_THAT(faults(request), HasSubstr("triage.grade: must be stated"));
   request.mutable_allocation();
@@ -286,6 +290,8 @@ TEST_F(MatterDeskTest, EveryKindOfActionSaysWhatItNeeds) {
   EXPECT_THAT(faults(request), HasSubstr("transfer_declined.reason"));
   request.mutable_information_request();
   EXPECT_THAT(faults(request), HasSubstr("recipients: 1 to 16 partners"));
+  EXPECT_THAT(faults(request),
+              HasSubstr("information_request.deadline: is required"));
   request.mutable_challenge();
   EXPECT_THAT(faults(request), HasSubstr("challenge.disagreement"));
   request.mutable_challenge_response();
@@ -360,6 +366,7 @@ TEST_F(RaisedHereTest, WhatWasRaisedIsTakenBackInItsOwnOrder) {
   act.set_request_id("r-2");
   act.set_matter_id("c-1.1");
   act.mutable_actor()->set_name("Ms Invented");
+  act.mutable_actor()->set_role("designated safeguarding lead");
   act.mutable_withdrawal()->set_reason("another pupil of that name");
   const auto said = office_.Call<v1::ActOnMatterResponse>(
       [&](Instant now) { return cases_.Act(act, now); });
