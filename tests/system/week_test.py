@@ -44,6 +44,7 @@ def live(city, plan, oracle, cycles, seed):
     try:
         Killer(city, agencies, oracle, cycles, len(plan), seed).run(drive)
         drive.join()
+        watch.close()
         if not oracle.problems():
             Verdict(city, agencies, desks, drive, oracle).reach()
     finally:

@@ -17,8 +17,9 @@ def kind_of(message):
 
 
 class InboxStream:
-    """Messages of StreamInbox, each acknowledged after the next was asked for.
-    Ends by raising grpc.RpcError, or by close()."""
+    """Messages of StreamInbox, each acknowledged after the next was asked for;
+    None for a heartbeat, which comes when nothing else does. Ends by raising
+    grpc.RpcError, or by close()."""
 
     def __init__(self, caller, consumer, credit):
         self._requests = queue.Queue()
@@ -30,10 +31,12 @@ class InboxStream:
 
     def __iter__(self):
         for response in self._responses:
-            if response.HasField("message"):
-                yield response.message
-                self._requests.put({"acknowledge_message_ids":
-                                    [response.message.message_id]})
+            if not response.HasField("message"):
+                yield None
+                continue
+            yield response.message
+            self._requests.put({"acknowledge_message_ids":
+                                [response.message.message_id]})
 
     def close(self):
         self._requests.put(None)
@@ -89,7 +92,7 @@ class Desk:
             self._stream = InboxStream(self._caller, "week",
                                        self._rng.choice([1, 5, 50]))
             try:
-                for message in self._stream:
+                for message in filter(None, self._stream):
                     self._keep(message)
             except grpc.RpcError:
                 time.sleep(0.05)

@@ -6,7 +6,7 @@ import threading
 from baton_city import until
 from baton_rpc import Refused
 from baton_words import new_id
-from week_agencies import PATIENCE, SCHOOL
+from week_agencies import PATIENCE, SCHOOL, name_of
 
 _PEOPLE = 12  # Who call at the same time.
 # What somebody says about their own case. Nothing has to arrive before.
@@ -158,11 +158,17 @@ class Drive:
     # --- What the exchange refuses.
 
     def _play_forbidden(self, call):
-        """It is accepted here, refused there, shown to a person with a reason,
-        and withdrawn."""
+        """It is refused here; or accepted here, refused there, shown to a
+        person with a reason, and withdrawn."""
+        if call.kind == "TRIAGE":
+            until(lambda: self._holder(call) != call.agency,
+                  f"{call.agency} holds it no more", PATIENCE)
         with self._refusals[call.agency]:
             self.oracle.invoked(call)
-            self.agencies.insist(call.agency, call.method, **call.fields)
+            try:
+                self.agencies.insist(call.agency, call.method, **call.fields)
+            except Refused as refusal:
+                return self.oracle.was_refused(call, str(refusal))
             item = until(lambda: self._needs_attention(call),
                          f"{call} needs attention", PATIENCE)
             self.oracle.was_refused(call, item.reason)
@@ -170,6 +176,13 @@ class Drive:
                 self.oracle.problem(f"nobody owns the refusal of {call}",
                                     call.case)
             self._withdraw(call, item)
+
+    def _holder(self, call):
+        """Who holds the matter that a call is about."""
+        conversation = self.agencies.insist(
+            call.case[0], "TrackingService/GetConversation",
+            conversation_id=self.oracle.conversations[call.case]).conversation
+        return name_of(conversation.matters[call.child - 1].holder.agency)
 
     def _needs_attention(self, call):
         for item in self.agencies.insist(call.agency,

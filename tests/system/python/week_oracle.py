@@ -14,7 +14,7 @@ class Oracle:
         self._started = time.monotonic()
         self._problems = []
         self._history = collections.defaultdict(list)  # Lines, by case.
-        self._seen = {}  # By matter: its newest version, and its receipts.
+        self._seen = {}  # By place and matter: its version and receipts.
         self.cycle = 0  # Kills so far.
         self.accepted = 0
         self.said = collections.defaultdict(list)  # Calls, by case and agency.
@@ -79,21 +79,24 @@ class Oracle:
                     for (one, agency), calls in self.said.items()
                     if one == case}
 
-    def saw(self, case, matter):
-        """Custody never has a gap or two holders, and a receipt once seen
-        stays as it was."""
+    def saw(self, case, matter, where):
+        """Custody never has a gap or two holders, and a receipt that `where`
+        has shown once stays as it was."""
+        if not matter.version:
+            return  # Not heard of yet.
         for fault in _faults_of_custody(matter):
-            self.problem(f"{matter.matter_id}: {fault}", case)
+            self.problem(f"{matter.matter_id} at {where}: {fault}", case)
         receipts = _receipts(matter)
         with self._lock:
-            version, before = self._seen.get(matter.matter_id, (0, {}))
+            key = where, matter.matter_id
+            version, before = self._seen.get(key, (0, {}))
             if matter.version < version:
                 return  # Answers overtook one another.
-            self._seen[matter.matter_id] = matter.version, receipts
+            self._seen[key] = matter.version, receipts
         for name, receipt in before.items():
             if receipts.get(name) != receipt:
-                self.problem(f"{matter.matter_id}: {name} was {receipt} and "
-                             f"became {receipts.get(name)}", case)
+                self.problem(f"{matter.matter_id} at {where}: {name} was "
+                             f"{receipt} and became {receipts.get(name)}", case)
 
 
 def _receipts(matter):

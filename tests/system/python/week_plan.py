@@ -4,11 +4,12 @@ import dataclasses
 import json
 import random
 import subprocess
+import uuid
 
 from baton_city import BIN
-from baton_words import new_id
 
 _FORBIDDEN = 0.06  # Of the cases that partners open.
+FORBIDDEN_KINDS = ("INFORMATION_REQUEST", "TRIAGE")
 # Whom a partner may not ask: questions go to and from councils.
 _NOBODY_TO_ASK = {"emergency": ("POLICE", "E23000019"),
                   "police": ("EMERGENCY", "RX1RA"),
@@ -75,17 +76,45 @@ def _call(line):
                 child=answer["child"] if answer else None)
 
 
-def _forbidden_question(opening):
+def _forbidden(rng, agency, kind, case, child, **fields):
+    """What the exchange must refuse."""
+    return Call(agency=agency, method="CaseService/ActOnMatter", kind=kind,
+                case=case, child=child, forbidden=True,
+                fields={"request_id": str(uuid.UUID(int=rng.getrandbits(128))),
+                        **fields})
+
+
+def _forbidden_question(rng, opening):
     """Something the policy does not allow, asked about a case just opened."""
     whom, code = _NOBODY_TO_ASK[opening.agency.partition("/")[0]]
-    return Call(agency=opening.agency, method="CaseService/ActOnMatter",
-                kind="INFORMATION_REQUEST", case=opening.case, child=1,
-                forbidden=True, fields={
-                    "request_id": new_id(), "actor": dict(opening.speaker()),
-                    "information_request": {"question": "known to you?"},
-                    "recipients": [{"agency": {
-                        "agency_class": f"AGENCY_CLASS_{whom}",
-                        "code": code}}]})
+    return _forbidden(
+        rng, opening.agency, "INFORMATION_REQUEST", opening.case, 1,
+        actor=dict(opening.speaker()),
+        information_request={"question": "known to you?",
+                             "deadline": "2030-01-01T09:00:00Z"},
+        recipients=[{"agency": {"agency_class": f"AGENCY_CLASS_{whom}",
+                                "code": code}}])
+
+
+def _forbidden_triage(rng, offer):
+    """By who offered the matter, after it was accepted: they hold it no
+    more."""
+    return _forbidden(rng, offer.agency, "TRIAGE", offer.case, offer.child,
+                      actor=dict(offer.speaker()),
+                      triage={"grade": "TRIAGE_GRADE_RED", "reason": "late"})
+
+
+def _with_forbidden(rng, calls):
+    offers = {}
+    for call in calls:
+        yield call
+        if call.kind == "TRANSFER_OFFER":
+            offers[call.case, call.child] = call
+        if call.kind == "TRANSFER_ACCEPTED":
+            yield _forbidden_triage(rng, offers[call.case, call.child])
+        if (call.opens and not call.agency.startswith("council/")
+                and rng.random() < _FORBIDDEN):
+            yield _forbidden_question(rng, call)
 
 
 def _mark_allegations(calls):
@@ -102,19 +131,14 @@ def _mark_allegations(calls):
 
 
 def read(seed, first_day, days, scale):
-    """The calls of the plan, in time order, and now and then a question that
-    the exchange must refuse."""
+    """The calls of the plan, in time order, and among them some that the
+    exchange must refuse."""
     done = subprocess.run(
         [BIN / "city_plan", "--seed", str(seed), "--from", first_day,
          "--days", str(days), "--scale", str(scale), "--schools", "1"],
         stdout=subprocess.PIPE, check=True, text=True)
-    rng, calls = random.Random(seed), []
-    for call in map(_call, done.stdout.splitlines()):
-        calls.append(call)
-        if (call.opens and not call.agency.startswith("council/")
-                and rng.random() < _FORBIDDEN):
-            calls.append(_forbidden_question(call))
-    calls = _mark_allegations(calls)
+    calls = _mark_allegations(list(_with_forbidden(
+        random.Random(seed), map(_call, done.stdout.splitlines()))))
     for number, call in enumerate(calls):
         call.number = number
         if call.kind:

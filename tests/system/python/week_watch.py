@@ -5,10 +5,11 @@ import threading
 
 from baton.v1 import message_pb2
 from week_agencies import PATIENCE
+from week_plan import FORBIDDEN_KINDS
 
 
 class Watch:
-    """Asks the exchange about one case after another, as whoever raised it,
+    """Asks the exchange, and whoever raised it, about one case after another,
     and shows the oracle; asks agencies what was refused. Until close()."""
 
     def __init__(self, agencies, oracle, seed):
@@ -39,12 +40,17 @@ class Watch:
             case[0], "TrackingService/GetConversation",
             conversation_id=conversation_id).conversation
         for matter in conversation.matters:
-            self.oracle.saw(case, matter)
+            self.oracle.saw(case, matter, "the exchange")
+        status = self.agencies.insist(case[0], "CaseService/GetCase",
+                                      sender_reference=case[1]).status
+        for shown in status.matters:
+            self.oracle.saw(case, shown.matter, case[0])
 
     def _look_at_refusals(self):
         agency = self._rng.choice(list(self.agencies.callers))
         for item in self.agencies.insist(agency,
                                          "CaseService/ListRefused").items:
-            if item.kind != message_pb2.MESSAGE_KIND_INFORMATION_REQUEST:
+            kind = message_pb2.MessageKind.Name(item.kind)
+            if kind.removeprefix("MESSAGE_KIND_") not in FORBIDDEN_KINDS:
                 self.oracle.problem(f"{agency} was refused {item}",
                                     (agency, item.sender_reference))
