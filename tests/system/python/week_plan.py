@@ -117,17 +117,24 @@ def _with_forbidden(rng, calls):
             yield _forbidden_question(rng, call)
 
 
-def _mark_allegations(calls):
-    """What is alleged of staff goes to the designated officer: partners may
-    not be asked about it, and have nothing to answer."""
+def _name(agency):
+    kind = agency["agency_class"].removeprefix("AGENCY_CLASS_").lower()
+    return f"{kind}/{agency['code']}"
+
+
+def _without_asking_about_staff(calls):
+    """What is alleged of staff goes to the designated officer and to who
+    takes part already: other partners may not be asked, and do not answer."""
     alleged = {call.case for call in calls
                if any(child.get("staff_allegation")
                       for child in call.children())}
     for call in calls:
         if call.case in alleged and call.kind == "INFORMATION_REQUEST":
-            call.forbidden = True
-    return [call for call in calls
-            if call.case not in alleged or call.kind != "INFORMATION_RESPONSE"]
+            call.forbidden = call.case[0] not in {
+                _name(asked["agency"]) for asked in call.fields["recipients"]}
+        if (call.case not in alleged or call.kind != "INFORMATION_RESPONSE"
+                or call.agency == call.case[0]):
+            yield call
 
 
 def read(seed, first_day, days, scale):
@@ -137,8 +144,9 @@ def read(seed, first_day, days, scale):
         [BIN / "city_plan", "--seed", str(seed), "--from", first_day,
          "--days", str(days), "--scale", str(scale), "--schools", "1"],
         stdout=subprocess.PIPE, check=True, text=True)
-    calls = _mark_allegations(list(_with_forbidden(
-        random.Random(seed), map(_call, done.stdout.splitlines()))))
+    calls = list(map(_call, done.stdout.splitlines()))
+    calls = list(_without_asking_about_staff(calls))
+    calls = list(_with_forbidden(random.Random(seed), calls))
     for number, call in enumerate(calls):
         call.number = number
         if call.kind:
