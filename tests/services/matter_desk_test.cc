@@ -185,6 +185,39 @@ TEST_F(MatterDeskTest, WhatComesWithoutANewVersionIsShownToo) {
   EXPECT_EQ(row->participants_size(), 1);
 }
 
+// The service ends between the exchange's receipt and the look-up after it.
+TEST_F(MatterDeskTest, WhatWasDecidedHereIsLookedUpUntilTheExchangeSaysSo) {
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-1");
+  conversation.set_commit(5);
+  for (int i = 1; i <= 3; ++i) {
+    conversation.add_matters()->set_matter_id(absl::StrCat("c-1.", i));
+    conversation.mutable_matters(i - 1)->set_state(v1::MATTER_STATE_TAKEN);
+  }
+  office_.Hear(conversation);
+  for (int i = 1; i <= 3; ++i) {
+    v1::ActOnMatterRequest request = Act(absl::StrCat("c-1.", i));
+    request.mutable_decision()->set_outcome(v1::OUTCOME_EARLY_HELP);
+    request.mutable_decision()->set_next_step("the hub will be in touch");
+    const auto said = Say(request);
+    ASSERT_TRUE(said.ok()) << said.status();
+    office_.Accept();
+  }
+  office_.Restart();
+  office_.On([&] { office_.office->OnWatching(); });
+  ASSERT_EQ(office_.link.looked_up.size(), 1u);
+  EXPECT_EQ(office_.link.looked_up[0].request.conversation_id(), "c-1");
+
+  conversation.set_commit(6);
+  for (v1::Matter& matter : *conversation.mutable_matters()) {
+    matter.set_state(v1::MATTER_STATE_DECIDED);
+  }
+  office_.Hear(conversation);
+  office_.Restart();
+  office_.On([&] { office_.office->OnWatching(); });
+  EXPECT_TRUE(office_.link.looked_up.empty());
+}
+
 TEST_F(MatterDeskTest, AQuestionIsOwedUntilItIsAnswered) {
   office_.Deliver(About("police/E23000019",
                         v1::MESSAGE_KIND_INFORMATION_REQUEST, 2, "c-1.1"));
