@@ -93,6 +93,14 @@ absl::Status CheckResolve(const v1::ResolveRefusedRequest& request) {
   return check.status();
 }
 
+// A call that is repeated because its answer was lost finds what it asked for.
+bool IsResolved(v1::Resolution wanted, v1::OutboxState state) {
+  return wanted == v1::RESOLUTION_WITHDRAW
+             ? state == v1::OUTBOX_STATE_WITHDRAWN
+             : state == v1::OUTBOX_STATE_HELD ||
+                   state == v1::OUTBOX_STATE_ACCEPTED;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CaseBook>> CaseBook::Open(
@@ -378,6 +386,10 @@ absl::StatusOr<std::optional<v1::CaseRecord>> CaseBook::Resolve(
     const v1::ResolveRefusedRequest& request, Instant now) {
   RETURN_IF_ERROR(CheckResolve(request));
   const uint64_t outbox_id = static_cast<uint64_t>(request.outbox_id());
+  const absl::StatusOr<v1::OutboxRecord> entry = outbox_->Read(outbox_id);
+  if (entry.ok() && IsResolved(request.resolution(), entry->state())) {
+    return FindOutbox(outbox_id);
+  }
   const std::vector<uint64_t> refused = outbox_->Refused();
   if (std::find(refused.begin(), refused.end(), outbox_id) == refused.end() &&
       !key_of_outbox_.contains(outbox_id)) {

@@ -118,7 +118,8 @@ class CaseBook {
   // The refused message's row; its case is blank when it was about a matter
   // that was received.
   absl::StatusOr<std::vector<v1::NeedsAttention>> Refused() const;
-  // nullopt when the message was about a matter that was received.
+  // A repeat is answered as the first call was. nullopt when the message was
+  // about a matter that was received, or was settled before the last start.
   absl::StatusOr<std::optional<v1::CaseRecord>> Resolve(
       const v1::ResolveRefusedRequest& request, Instant now);
 

@@ -19,6 +19,14 @@ bool IsSettled(const v1::IntakeRecord& record) {
          record.matter().state() == v1::MATTER_STATE_DECIDED;
 }
 
+void Keep(bool there, uint64_t number, std::set<uint64_t>* numbers) {
+  if (there) {
+    numbers->insert(number);
+  } else {
+    numbers->erase(number);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Intake>> Intake::Open(
@@ -43,11 +51,9 @@ absl::StatusOr<std::unique_ptr<Intake>> Intake::Open(
 
 void Intake::Index(const v1::IntakeRecord& record) {
   matter_ids_[record.number()] = record.matter_id();
-  if (IsSettled(record)) {
-    undecided_.erase(record.number());
-  } else {
-    undecided_.insert(record.number());
-  }
+  Keep(!IsSettled(record), record.number(), &undecided_);
+  Keep(record.matter().state() != v1::MATTER_STATE_DECIDED, record.number(),
+       &open_);
 }
 
 absl::StatusOr<std::optional<v1::IntakeRecord>> Intake::Find(
@@ -87,11 +93,11 @@ std::vector<uint64_t> Intake::Numbers(uint64_t after, size_t limit,
   return numbers;
 }
 
-std::vector<std::string> Intake::UndecidedConversations(size_t limit) const {
+std::vector<std::string> Intake::OpenConversations(size_t limit) const {
   std::vector<std::string> ids;
   absl::flat_hash_set<std::string> seen;
-  for (auto it = undecided_.rbegin();
-       it != undecided_.rend() && ids.size() < limit; ++it) {
+  for (auto it = open_.rbegin(); it != open_.rend() && ids.size() < limit;
+       ++it) {
     const absl::StatusOr<MatterName> name = ParseMatterId(matter_ids_.at(*it));
     if (!name.ok()) continue;
     std::string id = ConversationId(name->conversation_number);

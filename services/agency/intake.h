@@ -42,8 +42,9 @@ class Intake {
   // `include_decided`.
   std::vector<uint64_t> Numbers(uint64_t after, size_t limit,
                                 bool include_decided) const;
-  // Conversations of undecided matters, newest first, each once.
-  std::vector<std::string> UndecidedConversations(size_t limit) const;
+  // Conversations with matters that nobody has decided as far as the exchange
+  // was heard, newest first, each once.
+  std::vector<std::string> OpenConversations(size_t limit) const;
   // `number` must be one that Numbers gave.
   absl::StatusOr<v1::IntakeRecord> Read(uint64_t number) const;
 
@@ -54,6 +55,7 @@ class Intake {
   AgencyStore* const store_;
   std::map<uint64_t, std::string> matter_ids_;
   std::set<uint64_t> undecided_;
+  std::set<uint64_t> open_;  // Not decided as far as the exchange was heard.
 };
 
 }  // namespace baton

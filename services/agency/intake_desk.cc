@@ -276,7 +276,7 @@ absl::Status IntakeDesk::TakeConversation(
 }
 
 std::vector<std::string> IntakeDesk::OpenConversations(size_t limit) const {
-  return intake_->UndecidedConversations(limit);
+  return intake_->OpenConversations(limit);
 }
 
 absl::Status IntakeDesk::OnFirstReadTold(const std::string& matter_id,

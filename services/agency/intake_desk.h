@@ -112,7 +112,8 @@ class IntakeDesk {
 
   absl::Status Receive(const v1::Message& message, Instant now);
   absl::Status TakeConversation(const v1::Conversation& conversation);
-  // Conversations with undecided matters, newest first.
+  // Conversations with matters that nobody has decided as far as the exchange
+  // was heard, newest first.
   std::vector<std::string> OpenConversations(size_t limit) const;
   absl::Status OfferMessages();
   FirstReads* first_reads() { return &first_reads_; }

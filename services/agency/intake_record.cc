@@ -87,9 +87,11 @@ void AddMessage(const v1::Message& message, uint64_t inbox_number,
 
 bool AddCustody(const v1::Agency& agency, const v1::Conversation& conversation,
                 const v1::Matter& matter, v1::IntakeRecord* record) {
-  if (record->has_matter() && record->matter().version() >= matter.version()) {
+  if (record->has_matter() &&
+      record->custody_commit() >= conversation.commit()) {
     return false;
   }
+  record->set_custody_commit(conversation.commit());
   *record->mutable_matter() = matter;
   *record->mutable_participants() = conversation.participants();
   *record->mutable_opened_by() = conversation.opened_by();

@@ -219,6 +219,7 @@ void CheckContent(const v1::TransferDeclined& declined, const std::string& name,
 void CheckContent(const v1::InformationRequest& asked, const std::string& name,
                   FormCheck* check) {
   check->Text(asked.question(), true, kMaxTextBytes, name + ".question");
+  if (!asked.has_deadline()) check->Fault(name + ".deadline", "is required");
 }
 
 void CheckContent(const v1::InformationResponse& answer,
@@ -474,6 +475,9 @@ void CheckAction(absl::Time now, const v1::Agency& agency,
   }
   if (has_actor || FieldOf(*content, "worker") == nullptr) {
     check->Actor(request->actor());
+    if (request->actor().role().empty()) {
+      check->Fault("actor.role", "is required");
+    }
   }
   CheckOneOf(*request, name, check);
   check->Form(content, name);

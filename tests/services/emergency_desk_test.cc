@@ -329,6 +329,14 @@ TEST_F(EmergencyDeskTest, ARefusalHasAnOwnerAndCanBeSentAgainOrWithdrawn) {
   ASSERT_TRUE(withdrawn.ok()) << withdrawn.status();
   EXPECT_TRUE(withdrawn->ended());
   EXPECT_EQ(withdrawn->outbox_state(), v1::OUTBOX_STATE_WITHDRAWN);
+
+  // The answer was lost, and the service started anew.
+  for (const bool restarted : {false, true}) {
+    if (restarted) Restart();
+    const auto repeated = Call<v1::WaitingStatus>(
+        [&](Instant now) { return desk_->Resolve(resolve, now); });
+    EXPECT_TRUE(repeated.ok()) << repeated.status();
+  }
 }
 
 TEST_F(EmergencyDeskTest, LeavingUnexpectedlyNeverEndsAWait) {

@@ -163,6 +163,61 @@ TEST_F(MatterDeskTest, CustodyThatComesByTransferIsOursToActOn) {
   EXPECT_TRUE(Say(take).ok());
 }
 
+// A link and a participant leave the version of the matter as it is.
+TEST_F(MatterDeskTest, WhatComesWithoutANewVersionIsShownToo) {
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-1");
+  conversation.set_commit(5);
+  v1::Matter& matter = *conversation.add_matters();
+  matter.set_matter_id("c-1.1");
+  matter.set_version(3);
+  office_.Hear(conversation);
+  v1::Conversation newer = conversation;
+  newer.set_commit(6);
+  newer.mutable_matters(0)->add_links()->set_matter_id("c-8.1");
+  *newer.add_participants() = ParseAgency("police/E23000019").value();
+  office_.Hear(newer);
+  office_.Hear(conversation);  // Overtaken: no news.
+  const auto row = office_.office->intake()->Find("c-1.1");
+  ASSERT_TRUE(row.ok()) << row.status();
+  ASSERT_EQ(row->matter().links_size(), 1);
+  EXPECT_EQ(row->matter().links(0).matter_id(), "c-8.1");
+  EXPECT_EQ(row->participants_size(), 1);
+}
+
+// The service ends between the exchange's receipt and the look-up after it.
+TEST_F(MatterDeskTest, WhatWasDecidedHereIsLookedUpUntilTheExchangeSaysSo) {
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-1");
+  conversation.set_commit(5);
+  for (int i = 1; i <= 3; ++i) {
+    conversation.add_matters()->set_matter_id(absl::StrCat("c-1.", i));
+    conversation.mutable_matters(i - 1)->set_state(v1::MATTER_STATE_TAKEN);
+  }
+  office_.Hear(conversation);
+  for (int i = 1; i <= 3; ++i) {
+    v1::ActOnMatterRequest request = Act(absl::StrCat("c-1.", i));
+    request.mutable_decision()->set_outcome(v1::OUTCOME_EARLY_HELP);
+    request.mutable_decision()->set_next_step("the hub will be in touch");
+    const auto said = Say(request);
+    ASSERT_TRUE(said.ok()) << said.status();
+    office_.Accept();
+  }
+  office_.Restart();
+  office_.On([&] { office_.office->OnWatching(); });
+  ASSERT_EQ(office_.link.looked_up.size(), 1u);
+  EXPECT_EQ(office_.link.looked_up[0].request.conversation_id(), "c-1");
+
+  conversation.set_commit(6);
+  for (v1::Matter& matter : *conversation.mutable_matters()) {
+    matter.set_state(v1::MATTER_STATE_DECIDED);
+  }
+  office_.Hear(conversation);
+  office_.Restart();
+  office_.On([&] { office_.office->OnWatching(); });
+  EXPECT_TRUE(office_.link.looked_up.empty());
+}
+
 TEST_F(MatterDeskTest, AQuestionIsOwedUntilItIsAnswered) {
   office_.Deliver(About("police/E23000019",
                         v1::MESSAGE_KIND_INFORMATION_REQUEST, 2, "c-1.1"));
@@ -250,6 +305,10 @@ TEST_F(MatterDeskTest, EveryKindOfActionSaysWhatItNeeds) {
   };
   v1::ActOnMatterRequest request = Act("c-1.1");
   EXPECT_THAT(faults(request), HasSubstr("content: must say one thing"));
+  v1::ActOnMatterRequest nameless = Act("c-1.1");
+  nameless.mutable_actor()->clear_role();
+  nameless.mutable_withdrawal();
+  EXPECT_THAT(faults(nameless), HasSubstr("actor.role: is required"));
   request.mutable_triage();
   EXPECT_THAT(faults(request), HasSubstr("triage.grade: must be stated"));
   request.mutable_allocation();
@@ -264,6 +323,8 @@ TEST_F(MatterDeskTest, EveryKindOfActionSaysWhatItNeeds) {
   EXPECT_THAT(faults(request), HasSubstr("transfer_declined.reason"));
   request.mutable_information_request();
   EXPECT_THAT(faults(request), HasSubstr("recipients: 1 to 16 partners"));
+  EXPECT_THAT(faults(request),
+              HasSubstr("information_request.deadline: is required"));
   request.mutable_challenge();
   EXPECT_THAT(faults(request), HasSubstr("challenge.disagreement"));
   request.mutable_challenge_response();
@@ -338,6 +399,7 @@ TEST_F(RaisedHereTest, WhatWasRaisedIsTakenBackInItsOwnOrder) {
   act.set_request_id("r-2");
   act.set_matter_id("c-1.1");
   act.mutable_actor()->set_name("Ms Invented");
+  act.mutable_actor()->set_role("designated safeguarding lead");
   act.mutable_withdrawal()->set_reason("another pupil of that name");
   const auto said = office_.Call<v1::ActOnMatterResponse>(
       [&](Instant now) { return cases_.Act(act, now); });

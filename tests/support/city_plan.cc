@@ -8,12 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/city.h"
 #include "tests/support/city/calendar.h"
+#include "tests/support/city/city_agencies.h"
 #include "tests/support/city/plan_line.h"
 
 namespace {
 
 constexpr char kHelp[] =
     R"(usage: city_plan --from DATE --days N [--seed N] [--scale X]
+                 [--schools N]
 
 Prints what the agencies of an invented city call and what its councils answer,
 in time order, one JSON object a line. The same arguments print the same bytes.
@@ -24,6 +26,8 @@ in time order, one JSON object a line. The same arguments print the same bytes.
   --seed N      which city; 1 when not given
   --scale X     how busy: 2 is twice, 0.1 a tenth; more than 0, at most 1000;
                 1 when not given
+  --schools N   how many schools are on the exchange, 123401 and the next;
+                1 to 5, and 5 when not given
   --help        this text
 
 Each line:
@@ -50,6 +54,7 @@ struct Arguments {
   baton::CityOptions options;
   absl::CivilDay from;
   int days = 0;
+  int schools = baton::kMostSchools;
 };
 
 bool ReadDate(const std::string& text, absl::CivilDay* date) {
@@ -82,6 +87,13 @@ std::string Read(const std::string& flag, const std::string& value,
       return "";
     }
     return absl::StrCat("needs a number more than 0, at most ", kMostScale);
+  }
+  if (flag == "--schools") {
+    if (absl::SimpleAtoi(value, &arguments->schools) &&
+        arguments->schools >= 1 && arguments->schools <= baton::kMostSchools) {
+      return "";
+    }
+    return absl::StrCat("needs a number from 1 to ", baton::kMostSchools);
   }
   return "is no option; see --help";
 }
@@ -120,7 +132,7 @@ int main(int argc, char** argv) {
   }
   if (!faults.empty()) return 2;
 
-  arguments.options.agencies = baton::InventedCity();
+  arguments.options.agencies = baton::InventedCity(arguments.schools);
   arguments.options.from =
       baton::city::FromLondon(absl::CivilSecond(arguments.from));
   const absl::Time end = baton::city::FromLondon(

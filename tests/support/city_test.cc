@@ -335,7 +335,10 @@ TEST(CityTest, HasWhatGoesWrongInACity) {
     if (const auto* const form = As<v1::RaiseContactRequest>(arrival)) {
       siblings.insert(form->children_size());
       if (form->has_recipient()) see_address(form->recipient());
-      if (!form->has_recipient() && arrival.opens_case) ++met["default"];
+      if (!form->has_recipient() && arrival.opens_case) {
+        ++met["default"];
+        EXPECT_NE(arrival.agency.agency_class(), v1::AGENCY_CLASS_COUNCIL);
+      }
       met["anonymous"] += form->incident().referrer().anonymous();
       for (const v1::Contact& child : form->children()) {
         met["immediate danger"] += child.immediate_danger().value();

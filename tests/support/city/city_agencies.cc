@@ -13,7 +13,6 @@ v1::Agency AgencyOf(v1::AgencyClass agency_class, absl::string_view code) {
 }
 
 constexpr int kFirstSchool = 123'401;
-constexpr int kSchools = 5;
 
 }  // namespace
 
@@ -24,11 +23,11 @@ v1::Address DeskOf(const v1::Agency& agency, absl::string_view desk) {
   return address;
 }
 
-CityAgencies InventedCity() {
+CityAgencies InventedCity(int schools) {
   CityAgencies city;
   city.emergency = AgencyOf(v1::AGENCY_CLASS_EMERGENCY, "RX1RA");
   city.police = AgencyOf(v1::AGENCY_CLASS_POLICE, "E23000019");
-  for (int i = 0; i < kSchools; ++i) {
+  for (int i = 0; i < schools; ++i) {
     city.schools.push_back(
         AgencyOf(v1::AGENCY_CLASS_SCHOOL, absl::StrCat(kFirstSchool + i)));
   }

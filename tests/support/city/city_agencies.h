@@ -27,8 +27,12 @@ struct CityAgencies {
 
 v1::Address DeskOf(const v1::Agency& agency, absl::string_view desk);
 
-// One to play with: real codes of organisations, invented schools.
-CityAgencies InventedCity();
+// Of an invented city.
+inline constexpr int kMostSchools = 5;
+
+// One to play with: real codes of organisations, and `schools` invented ones, 1
+// to kMostSchools.
+CityAgencies InventedCity(int schools = kMostSchools);
 
 }  // namespace baton
 

@@ -241,6 +241,9 @@ std::deque<Arrival> TellWritten(const Occasion& occasion,
       FormOf(occasion, story.reference(), std::move(referrer));
   if (addressed.recipient.has_value()) {
     *form.mutable_recipient() = *addressed.recipient;
+  } else if (occasion.caller.agency_class() == v1::AGENCY_CLASS_COUNCIL) {
+    // A council's service has no default recipient.
+    *form.mutable_recipient() = DeskOf(addressed.council, "intake");
   }
   form.mutable_children(0)->set_staff_allegation(
       dice->Chance(kStaffAllegation));

@@ -148,9 +148,12 @@ class City:
 
     @staticmethod
     def _runs(pid):
+        """False once all of its threads have ended: until then it has its
+        files, although the first thread is a zombie."""
         try:
             with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-                return stat.read().rpartition(")")[2].split()[0] != "Z"
+                zombie = stat.read().rpartition(")")[2].split()[0] == "Z"
+            return not zombie or len(os.listdir(f"/proc/{pid}/task")) > 1
         except FileNotFoundError:
             return False
 

@@ -2,6 +2,8 @@
 
     hospital = Caller(city, "emergency-RX1RA")
     hospital.call("EmergencyService/GetWaiting", sender_reference="ED-1")
+    police = Caller(city, "police-E23000019", own="police")
+    police.call("CaseService/GetCase", sender_reference="MFH-1")
 
 Everything comes from proto/ and the certificates: no code of ours in C++ is
 between a test and the wire.
@@ -12,9 +14,10 @@ from google.protobuf import json_format, symbol_database
 from google.rpc import error_details_pb2  # noqa: F401  Registers its types.
 from google.rpc import status_pb2
 
-from baton.v1 import (audit_service_pb2, broker_service_pb2,
+from baton.v1 import (audit_service_pb2, broker_service_pb2, case_service_pb2,
                       council_service_pb2, directory_service_pb2,
-                      emergency_service_pb2, tracking_service_pb2)
+                      emergency_service_pb2, police_service_pb2,
+                      school_service_pb2, tracking_service_pb2)
 
 PORTS = {"BrokerService": "broker", "TrackingService": "broker",
          "AuditService": "broker", "DirectoryService": "broker",
@@ -23,9 +26,10 @@ PORTS = {"BrokerService": "broker", "TrackingService": "broker",
 _TYPES = symbol_database.Default()
 _METHODS = {
     f"{service.name}/{method.name}": method
-    for module in (audit_service_pb2, broker_service_pb2, council_service_pb2,
-                   directory_service_pb2, emergency_service_pb2,
-                   tracking_service_pb2)
+    for module in (audit_service_pb2, broker_service_pb2, case_service_pb2,
+                   council_service_pb2, directory_service_pb2,
+                   emergency_service_pb2, police_service_pb2,
+                   school_service_pb2, tracking_service_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods}
 
@@ -77,19 +81,28 @@ def build(method, fields):
 
 
 class Caller:
-    """One identity of a city. Thread-safe. Close it, or use `with`."""
+    """One identity of a city. Thread-safe. Close it, or use `with`.
 
-    def __init__(self, city, identity):
+    `own` is the process that serves what is not the exchange's; without it
+    that is as in PORTS."""
+
+    def __init__(self, city, identity, own=None):
         base = city.directory / "certs" / identity
         self.city = city
+        self._own = own
         self._credentials = grpc.ssl_channel_credentials(
             (city.directory / "certs" / "ca.pem").read_bytes(),
             base.with_name(base.name + ".key").read_bytes(),
             base.with_name(base.name + ".pem").read_bytes())
         self._channels = {}
 
+    def process(self, service):
+        """The process of the city that serves it."""
+        usual = PORTS.get(service)
+        return usual if usual == "broker" or self._own is None else self._own
+
     def channel(self, service):
-        name = PORTS[service]
+        name = self.process(service)
         if name not in self._channels:
             self._channels[name] = grpc.secure_channel(
                 f"127.0.0.1:{self.city.port(name)}", self._credentials,
@@ -122,7 +135,7 @@ class Caller:
         except grpc.RpcError as error:
             raise Refused(error) from None
 
-    def stream(self, method, requests, timeout=None):
+    def stream(self, method, requests, timeout=None, wait_for_ready=False):
         """The stream of answers; `requests` yields dicts (bidirectional) or is
         one. Ends by raising grpc.RpcError, or by .cancel()."""
         described = _METHODS[method]
@@ -133,9 +146,11 @@ class Caller:
         path = f"/baton.v1.{method}"
         if isinstance(requests, dict):
             return channel.unary_stream(path, **kinds)(
-                build(method, requests), timeout=timeout)
+                build(method, requests), timeout=timeout,
+                wait_for_ready=wait_for_ready)
         return channel.stream_stream(path, **kinds)(
-            (build(method, request) for request in requests), timeout=timeout)
+            (build(method, request) for request in requests), timeout=timeout,
+            wait_for_ready=wait_for_ready)
 
     def close(self):
         for channel in self._channels.values():
