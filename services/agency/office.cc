@@ -156,7 +156,10 @@ absl::Status Office::OnPublished(
   }
   if (!error.ok()) {
     RETURN_IF_ERROR(outbox_->OnFailed(outbox_id, error, now));
-    if (MayPass(error)) return absl::OkStatus();
+    // An earlier attempt may have been answered meanwhile.
+    if (MayPass(error) || !outbox_->IsUnsettled(outbox_id)) {
+      return absl::OkStatus();
+    }
     Log(Severity::kError, "the exchange refused a message: needs attention",
         {{"outbox_id", static_cast<int64_t>(outbox_id)},
          {"code", absl::StatusCodeToString(error.code())}});

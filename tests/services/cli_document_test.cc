@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "baton/v1/case_service.grpc.pb.h"
 #include "services/cli/document_file.h"
 #include "storage/crypto.h"
