@@ -168,7 +168,7 @@ TEST_F(CliDocumentTest, ADryRunShowsTheFormAndSendsNothing) {
 
 TEST_F(CliDocumentTest, AnAnswerAheadOfTheBytesIsTheAnswer) {
   service_.add_end = Status(grpc::StatusCode::NOT_FOUND, "no case here");
-  EXPECT_EQ(Run({"matter", "attach", "c-1.1", photo_}), ExitCode::kRefused);
+  EXPECT_EQ(Run({"matter", "attach", "c-1.1", photo_}), ExitCode::kError);
   EXPECT_EQ(service_.forms[0].matter_id(), "c-1.1");
   EXPECT_THAT(err_, StartsWith("NOT SENT"));
   EXPECT_THAT(err_, HasSubstr("no case here"));
