@@ -154,7 +154,8 @@ absl::StatusOr<DocumentDesk::Begun> DocumentDesk::Begin(
     ASSIGN_OR_RETURN(begun.answer, Answer(repeated, form, now));
     return begun;
   }
-  RETURN_IF_ERROR(DraftOf(form).status());
+  ASSIGN_OR_RETURN(const Subject subject, SubjectOf(form));
+  RETURN_IF_ERROR(DraftOf(subject, form).status());
   ASSIGN_OR_RETURN(begun.number, parts_.shelf->Begin(Declared(form), now));
   return begun;
 }
@@ -184,16 +185,17 @@ absl::StatusOr<uint64_t> DocumentDesk::Hold(uint64_t number,
     GiveUp(number);
     return repeated;
   }
-  ASSIGN_OR_RETURN(Draft draft, DraftOf(form));
+  ASSIGN_OR_RETURN(const Subject subject, SubjectOf(form));
+  ASSIGN_OR_RETURN(Draft draft, DraftOf(subject, form));
   ASSIGN_OR_RETURN(
       const uint64_t outbox_id,
       parts_.outbox->Hold(form.request_id(), form, draft.thread,
                           std::move(draft.message), now,
                           {.number = number, .after = draft.after}));
   parts_.shelf->Keep(number, outbox_id);
-  if (draft.raised.has_value()) {
-    parts_.cases->Own(outbox_id, *draft.raised);
-    parts_.cases->Changed(*draft.raised, now);
+  if (subject.raised.has_value()) {
+    parts_.cases->Own(outbox_id, *subject.raised);
+    parts_.cases->Changed(*subject.raised, now);
   }
   return outbox_id;
 }
@@ -206,41 +208,52 @@ absl::StatusOr<v1::AddDocumentResponse> DocumentDesk::Answer(
                    parts_.outbox->Read(outbox_id));
   response.set_outbox_state(record.state());
   response.set_refusal(record.refusal());
-  ASSIGN_OR_RETURN(const Draft draft, DraftOf(form));
-  if (draft.raised.has_value()) {
+  ASSIGN_OR_RETURN(const Subject subject, SubjectOf(form));
+  if (subject.raised.has_value()) {
     ASSIGN_OR_RETURN(*response.mutable_status(),
-                     parts_.cases->Status(*draft.raised, now));
+                     parts_.cases->Status(*subject.raised, now));
   }
-  if (draft.received.has_value()) {
+  if (subject.received.has_value()) {
     ASSIGN_OR_RETURN(*response.mutable_item(),
-                     parts_.intake->Row(*draft.received));
+                     parts_.intake->Row(*subject.received));
   }
   return response;
 }
 
 // --- Whom it is for.
 
-absl::StatusOr<DocumentDesk::Draft> DocumentDesk::DraftOf(
+// A matter of a case raised here is that case's.
+absl::StatusOr<DocumentDesk::Subject> DocumentDesk::SubjectOf(
     const v1::DocumentForm& form) const {
+  Subject subject;
   if (form.matter_id().empty()) {
-    ASSIGN_OR_RETURN(v1::CaseRecord record,
+    ASSIGN_OR_RETURN(subject.raised,
                      parts_.cases->Find(form.sender_reference()));
-    return AboutCase(std::move(record), form.child(), form);
+    subject.child = form.child();
+    return subject;
   }
   ASSIGN_OR_RETURN(const MatterName name, ParseMatterId(form.matter_id()));
   ASSIGN_OR_RETURN(
-      std::optional<v1::CaseRecord> raised,
+      subject.raised,
       parts_.cases->FindConversation(ConversationId(name.conversation_number)));
-  if (raised.has_value()) {
-    return AboutCase(*std::move(raised), name.matter_number, form);
+  if (subject.raised.has_value()) {
+    subject.child = name.matter_number;
+    return subject;
   }
-  ASSIGN_OR_RETURN(v1::IntakeRecord matter,
-                   parts_.intake->Find(form.matter_id()));
-  return AboutMatter(std::move(matter), form);
+  ASSIGN_OR_RETURN(subject.received, parts_.intake->Find(form.matter_id()));
+  return subject;
+}
+
+absl::StatusOr<DocumentDesk::Draft> DocumentDesk::DraftOf(
+    const Subject& subject, const v1::DocumentForm& form) const {
+  return subject.raised.has_value()
+             ? AboutCase(*subject.raised, subject.child, form)
+             : AboutMatter(*subject.received, form);
 }
 
 absl::StatusOr<DocumentDesk::Draft> DocumentDesk::AboutCase(
-    v1::CaseRecord record, int child, const v1::DocumentForm& form) const {
+    const v1::CaseRecord& record, int child,
+    const v1::DocumentForm& form) const {
   const int children = CaseBook::ChildrenOf(record);
   if (child > children) {
     Faults faults;
@@ -267,12 +280,11 @@ absl::StatusOr<DocumentDesk::Draft> DocumentDesk::AboutCase(
   AddDocument(child == 0 ? "" : absl::StrCat("#", child), form, &draft.message);
   draft.thread = CaseBook::ThreadOf(record);
   draft.after = record.opening_outbox_id();
-  draft.raised = std::move(record);
   return draft;
 }
 
 absl::StatusOr<DocumentDesk::Draft> DocumentDesk::AboutMatter(
-    v1::IntakeRecord matter, const v1::DocumentForm& form) const {
+    const v1::IntakeRecord& matter, const v1::DocumentForm& form) const {
   Draft draft;
   ASSIGN_OR_RETURN(draft.message,
                    parts_.matters->NewMessage(v1::MESSAGE_KIND_ATTACHMENT,
@@ -281,7 +293,6 @@ absl::StatusOr<DocumentDesk::Draft> DocumentDesk::AboutMatter(
   AddNote(matter.matter_id(), form, &draft.message);
   AddDocument(matter.matter_id(), form, &draft.message);
   draft.thread = matter.matter_id();
-  draft.received = std::move(matter);
   return draft;
 }
 

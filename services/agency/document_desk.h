@@ -72,20 +72,26 @@ class DocumentDesk {
                              Instant now);
 
  private:
-  // What a form is about: the message in the making, and where it goes.
+  // What a form is about: a case raised here, or a matter received.
+  struct Subject {
+    std::optional<v1::CaseRecord> raised;
+    int child = 0;  // Of the case; 0: all.
+    std::optional<v1::IntakeRecord> received;
+  };
+  // Its message in the making, and where in the outbox it goes.
   struct Draft {
     v1::Message message;
     std::string thread;
     uint64_t after = 0;
-    std::optional<v1::CaseRecord> raised;
-    std::optional<v1::IntakeRecord> received;
   };
 
   absl::Status Check(const v1::DocumentForm& form) const;
-  absl::StatusOr<Draft> DraftOf(const v1::DocumentForm& form) const;
-  absl::StatusOr<Draft> AboutCase(v1::CaseRecord record, int child,
+  absl::StatusOr<Subject> SubjectOf(const v1::DocumentForm& form) const;
+  absl::StatusOr<Draft> DraftOf(const Subject& subject,
+                                const v1::DocumentForm& form) const;
+  absl::StatusOr<Draft> AboutCase(const v1::CaseRecord& record, int child,
                                   const v1::DocumentForm& form) const;
-  absl::StatusOr<Draft> AboutMatter(v1::IntakeRecord matter,
+  absl::StatusOr<Draft> AboutMatter(const v1::IntakeRecord& matter,
                                     const v1::DocumentForm& form) const;
   absl::StatusOr<uint64_t> Hold(uint64_t number, const v1::DocumentForm& form,
                                 Instant now);

@@ -76,7 +76,7 @@ void GrpcExchangeLink::End(grpc::ClientContext* context) {
 void GrpcExchangeLink::KeepCertificate(const grpc::ClientContext& context) {
   const std::shared_ptr<const grpc::AuthContext> shown = context.auth_context();
   if (shown == nullptr) return;
-  for (const grpc::string_ref pem :
+  for (const grpc::string_ref& pem :
        shown->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME)) {
     MutexLock lock(&mu_);
     exchange_certificate_.assign(pem.data(), pem.size());

@@ -227,21 +227,24 @@ class Fetched {
   int64_t bytes_ = 0;
 };
 
-absl::Status Fetch(const v1::FetchDocumentRequest& request, CaseClient* client,
-                   const Session& session, Fetched* fetched) {
+absl::StatusOr<v1::Attachment> Fetch(const v1::FetchDocumentRequest& request,
+                                     CaseClient* client, NewDocumentFile* file,
+                                     const Session& session) {
+  Fetched fetched(file, session);
   grpc::ClientContext context;
   SetDeadline(kMaxDocumentBytes, session, &context);
   const auto reader = client->stub().FetchDocument(&context, request);
   v1::FetchDocumentResponse response;
   absl::Status taken;
   while (taken.ok() && reader->Read(&response)) {
-    taken = fetched->Take(response);
+    taken = fetched.Take(response);
     if (!taken.ok()) context.TryCancel();
   }
   const grpc::Status status = reader->Finish();
   RETURN_IF_ERROR(taken);
   if (!status.ok()) return CallError(status, client->Where("FetchDocument"));
-  return fetched->Finish();
+  RETURN_IF_ERROR(fetched.Finish());
+  return fetched.attachment();
 }
 
 absl::StatusOr<ExitCode> RunFetch(const std::vector<OptionSpec>& options,
@@ -256,12 +259,12 @@ absl::StatusOr<ExitCode> RunFetch(const std::vector<OptionSpec>& options,
   ASSIGN_OR_RETURN(const std::unique_ptr<NewDocumentFile> file,
                    NewDocumentFile::Create(to, arguments.Has("--force")));
   ASSIGN_OR_RETURN(auto client, ConnectCases(arguments, session));
-  Fetched fetched(file.get(), session);
-  RETURN_IF_ERROR(Fetch(request, &client, session, &fetched));
+  ASSIGN_OR_RETURN(const v1::Attachment document,
+                   Fetch(request, &client, file.get(), session));
   Record record;
   record.Add("file", "written to", to);
-  record.Add("media_type", "type", fetched.attachment().media_type());
-  record.AddNumber("size_bytes", "bytes", fetched.attachment().size_bytes());
+  record.Add("media_type", "type", document.media_type());
+  record.AddNumber("size_bytes", "bytes", document.size_bytes());
   PrintRecord(record, session.format, session.out());
   return ExitCode::kOk;
 }

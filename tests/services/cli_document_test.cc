@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "baton/v1/case_service.grpc.pb.h"
 #include "services/cli/document_file.h"
 #include "storage/crypto.h"
@@ -168,7 +168,7 @@ TEST_F(CliDocumentTest, ADryRunShowsTheFormAndSendsNothing) {
 
 TEST_F(CliDocumentTest, AnAnswerAheadOfTheBytesIsTheAnswer) {
   service_.add_end = Status(grpc::StatusCode::NOT_FOUND, "no case here");
-  EXPECT_EQ(Run({"matter", "attach", "c-1.1", photo_}), ExitCode::kRefused);
+  EXPECT_EQ(Run({"matter", "attach", "c-1.1", photo_}), ExitCode::kError);
   EXPECT_EQ(service_.forms[0].matter_id(), "c-1.1");
   EXPECT_THAT(err_, StartsWith("NOT SENT"));
   EXPECT_THAT(err_, HasSubstr("no case here"));

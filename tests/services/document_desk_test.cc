@@ -326,6 +326,7 @@ TEST_F(DocumentDeskTest, GoesWithACaseThatIsWithdrawn) {
                   })
                   .ok());
   EXPECT_EQ(Rows(), 0u);
+  EXPECT_EQ(StateOf(Form(photo)), v1::OUTBOX_STATE_WITHDRAWN);
   v1::DocumentForm later = Form(photo);
   later.set_request_id("add-2");
   EXPECT_EQ(Begin(later).status().code(),
