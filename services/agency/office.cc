@@ -168,16 +168,12 @@ absl::Status Office::OnPublished(
   }
   if (!error.ok()) {
     RETURN_IF_ERROR(outbox_->OnFailed(outbox_id, error, now));
-<<<<<<< HEAD
-    if (MayPass(error)) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const bool test, round_trips_->OnRefused(outbox_id, now));
-    if (test) return absl::OkStatus();
-=======
     // An earlier attempt may have been answered meanwhile.
     if (MayPass(error) || !outbox_->IsUnsettled(outbox_id)) {
       return absl::OkStatus();
     }
->>>>>>> documents
+    ASSIGN_OR_RETURN(const bool test, round_trips_->OnRefused(outbox_id, now));
+    if (test) return absl::OkStatus();
     Log(Severity::kError, "the exchange refused a message: needs attention",
         {{"outbox_id", static_cast<int64_t>(outbox_id)},
          {"code", absl::StatusCodeToString(error.code())}});
