@@ -105,6 +105,8 @@ absl::StatusOr<std::unique_ptr<SSL_CTX, Free>> ContextOf(
   std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  // Who refuses may hang up without a word.
+  SSL_CTX_set_options(context.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_alpn_protos(context.get(), kHttp2, sizeof(kHttp2) - 1);
   if (SSL_CTX_use_certificate_chain_file(context.get(),
                                          tls.certificate_file().c_str()) == 1 &&

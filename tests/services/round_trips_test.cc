@@ -1,5 +1,6 @@
 #include "services/agency/round_trips.h"
 
+#include <deque>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -31,7 +32,7 @@ class RoundTripsTest : public testing::Test {
     request.set_request_id(request_id);
     *request.mutable_wait() = ToProto(wait);
     office_.On([&] {
-      begun_ = CaseDesk(office_.office.get(), {})
+      begun_ = desks_.emplace_back(office_.office.get(), v1::Address())
                    .TestExchange(request, office_.disk.now,
                                  [answer](v1::TestExchangeResponse response) {
                                    *answer = std::move(response);
@@ -60,6 +61,7 @@ class RoundTripsTest : public testing::Test {
   size_t RefusedSize() { return office_.office->cases()->Refused()->size(); }
 
   OfficeFixture office_{"police/E23000019"};
+  std::deque<CaseDesk> desks_;  // One per call; answers come through it.
   absl::Status begun_;
 };
 

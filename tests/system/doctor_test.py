@@ -120,7 +120,8 @@ class DoctorCertificateTest(DoctorCase):
         findings = self.doctor()
         self.assert_found(findings, "certificate", "FAILED", "EXPIRED", "renew")
         for peer in ("emergency service", "exchange"):
-            self.assert_found(findings, peer, "FAILED", "expired")
+            self.assert_found(findings, peer, "FAILED",
+                              "it refuses our certificate")
         self.assert_found(findings, "test message", "FAILED", "ring")
         self.assert_found(findings, "outbox", "UNKNOWN")
 
