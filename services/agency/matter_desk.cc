@@ -48,11 +48,24 @@ std::string UntakenRecall(const v1::Agency& agency,
   return "";
 }
 
+// A recall is a duty of its own: it leaves the matter as it is.
+bool TakesRecall(const v1::ActOnMatterRequest& request,
+                 const v1::Agency& agency, const v1::IntakeRecord& matter) {
+  return request.has_taken() &&
+         std::any_of(matter.matter().duties().begin(),
+                     matter.matter().duties().end(), [&](const v1::Duty& duty) {
+                       return duty.code() == v1::DUTY_CODE_RECALL &&
+                              duty.message_id() == request.in_reply_to() &&
+                              SameAgency(duty.address().agency(), agency);
+                     });
+}
+
 // What was said changes how the matter is shown here.
 void Note(const v1::ActOnMatterRequest& request, const v1::Agency& agency,
           uint64_t outbox_id, v1::IntakeRecord* matter) {
   matter->set_answer_outbox_id(outbox_id);
-  const bool for_duty = !Holds(agency, *matter) && HasDuty(agency, *matter);
+  const bool for_duty = (!Holds(agency, *matter) && HasDuty(agency, *matter)) ||
+                        TakesRecall(request, agency, *matter);
   if (request.has_taken() && !for_duty) {
     matter->set_state(std::max(matter->state(), v1::MATTER_STATE_TAKEN));
     *matter->mutable_worker() = request.taken().worker();
@@ -256,7 +269,11 @@ absl::StatusOr<uint64_t> MatterDesk::Say(
   std::optional<v1::IntakeRecord> matter = known.received;
   if (matter.has_value()) {
     RETURN_IF_ERROR(CheckMayAct(*matter, request));
-    if (request.has_taken() && request.in_reply_to().empty()) {
+    // Who holds the matter takes it first, and then a recall about it.
+    const bool owes_it_first =
+        Holds(agency_, *matter) && matter->state() < v1::MATTER_STATE_TAKEN;
+    if (request.has_taken() && request.in_reply_to().empty() &&
+        !owes_it_first) {
       request.set_in_reply_to(UntakenRecall(agency_, *matter));
     }
     if (request.has_transfer_offer()) {

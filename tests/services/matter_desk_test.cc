@@ -87,6 +87,20 @@ class MatterDeskTest : public testing::Test {
     ASSERT_TRUE(said.ok()) << said.status();
     office_.Accept();
   }
+  // We hold c-1.1 and owe to take the recall m-7.
+  void HearOfARecall() {
+    v1::Conversation conversation;
+    conversation.set_conversation_id("c-1");
+    v1::Matter& matter = *conversation.add_matters();
+    matter.set_matter_id("c-1.1");
+    *matter.mutable_holder() =
+        ParseQueueName("council/E06000018/intake").value();
+    v1::Duty& duty = *matter.add_duties();
+    duty.set_code(v1::DUTY_CODE_RECALL);
+    duty.set_message_id("m-7");
+    *duty.mutable_address() = matter.holder();
+    office_.Hear(conversation);
+  }
   std::vector<std::string> Owed(const std::string& matter_id) {
     const auto matter = office_.office->intake()->Find(matter_id);
     EXPECT_TRUE(matter.ok()) << matter.status();
@@ -258,6 +272,30 @@ TEST_F(MatterDeskTest, ATakenAnswersTheRecallThatIsOwed) {
   take.mutable_taken();
   ASSERT_TRUE(Say(take).ok());
   EXPECT_EQ(office_.TakePublished().in_reply_to(), "m-7");
+}
+
+// Otherwise the sender would read that nobody has taken it.
+TEST_F(MatterDeskTest, TheHolderTakesTheMatterAndThenTheRecall) {
+  HearOfARecall();
+  EXPECT_THAT(Owed("c-1.1"), ElementsAre("take", "take the recall"));
+  for (const char* answered : {"m-1", "m-7"}) {
+    v1::ActOnMatterRequest take = Act("c-1.1");
+    take.mutable_taken();
+    ASSERT_TRUE(Say(take).ok());
+    EXPECT_EQ(office_.TakePublished().in_reply_to(), answered);
+    office_.Accept();
+  }
+}
+
+TEST_F(MatterDeskTest, ARecallTakenFirstLeavesTheMatterToBeTaken) {
+  HearOfARecall();
+  v1::ActOnMatterRequest take = Act("c-1.1");
+  take.mutable_taken();
+  take.set_in_reply_to("m-7");
+  ASSERT_TRUE(Say(take).ok());
+  const auto row = office_.office->intake()->Find("c-1.1");
+  ASSERT_TRUE(row.ok()) << row.status();
+  EXPECT_EQ(row->state(), v1::MATTER_STATE_DELIVERED);
 }
 
 TEST_F(MatterDeskTest, Rule17AWorkersMattersMoveInOneCall) {

@@ -382,6 +382,7 @@ TEST(CityTest, HasWhatGoesWrongInACity) {
                            "MESSAGE_KIND_TRANSFER_DECLINED",
                            "MESSAGE_KIND_CORRECTION",
                            "MESSAGE_KIND_WITHDRAWAL",
+                           "MESSAGE_KIND_RECALL",
                            "MESSAGE_KIND_INFORMATION_REQUEST",
                            "MESSAGE_KIND_INFORMATION_RESPONSE",
                            "MESSAGE_KIND_CHALLENGE",

@@ -15,6 +15,11 @@ void MaybeCorrect(const google::protobuf::Message& right, int child,
 // Now and then a sender takes it all back.
 void MaybeWithdraw(int child, const v1::Actor& actor, Dice* dice, Story* story);
 
+// Or it was about the wrong child: a recall, which somebody at `council` takes
+// by name.
+void MaybeRecall(int child, const v1::Actor& actor, const v1::Agency& council,
+                 Dice* dice, Story* story);
+
 }  // namespace baton::city
 
 #endif  // BATON_TESTS_SUPPORT_CITY_AMENDMENTS_H_

@@ -26,10 +26,10 @@ enum class Silence {
 //
 //   matter_id               of child `child` of the case
 //   joins_conversation_id   of the case
-//   corrects_message_id, Withdrawal.message_id
+//   corrects_message_id, Withdrawal.message_id, Recall.message_id
 //                           the message that opened the case
 //   in_reply_to             the latest InformationRequest or Challenge about
-//                           the matter
+//                           the matter; of a Taken, the Recall
 struct Response {
   v1::Agency raised_by;  // Who opened the case.
   int child;             // By its place in the opening request, from 1; 0: all.

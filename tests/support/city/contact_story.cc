@@ -220,7 +220,10 @@ void Answer(const Occasion& occasion, const Addressed& addressed,
             Story* story) {
   FrontDoor front_door(occasion.scene, story, addressed, occasion.danger);
   for (size_t i = 0; i < occasion.children.size(); ++i) {
-    front_door.Handle(static_cast<int>(i + 1), occasion.danger);
+    const int child = static_cast<int>(i + 1);
+    front_door.Handle(child, occasion.danger);
+    MaybeRecall(child, occasion.actor, addressed.council, &occasion.scene->dice,
+                story);
   }
 }
 

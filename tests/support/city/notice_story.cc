@@ -113,11 +113,13 @@ std::deque<Arrival> TellNotice(Scene* scene) {
   AddChildren(scene, grade, &story, &request);
   request.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
   const int children = request.children_size();
+  const v1::Actor officer = request.actor();
   const bool never = !danger && dice->Chance(kNeverTaken);
   story.Open(std::move(request), never ? Silence::kRecipient : Silence::kNone);
   FrontDoor front_door(scene, &story, addressed, danger);
   for (int child = 1; !never && child <= children; ++child) {
     front_door.Handle(child, danger);
+    MaybeRecall(child, officer, addressed.council, dice, &story);
   }
   return std::move(story).Told();
 }
