@@ -242,7 +242,7 @@ TEST_F(RoundTripsTest, ALimitedNumberMayWait) {
     Ask(absl::StrCat("r-", i));
     EXPECT_TRUE(begun_.ok()) << begun_;
   }
-  Ask("one more");
+  Ask("too-many");
   EXPECT_EQ(begun_.code(), absl::StatusCode::kResourceExhausted);
   const v1::Message message = Delivered();
   office_.Accept();
