@@ -99,7 +99,9 @@ void Queue::Insert(uint64_t sequence, Item item) {
   assert(inserted);
   const v1::QueueEntry& entry = it->second.entry;
   if (entry.ordering_key_hash() != 0) {
-    keys_[entry.ordering_key_hash()].insert(sequence);
+    Line& line = keys_[entry.ordering_key_hash()];
+    line.all.insert(sequence);
+    if (entry.immediate_danger()) line.danger.insert(sequence);
   }
   if (entry.expire_time_micros() != 0) {
     expiring_.insert({entry.expire_time_micros(), sequence});
@@ -109,18 +111,22 @@ void Queue::Insert(uint64_t sequence, Item item) {
 
 bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
   const uint64_t key = item.entry.ordering_key_hash();
-  return key == 0 || *keys_.at(key).begin() == sequence;
+  if (key == 0) return true;
+  const Line& line = keys_.at(key);
+  return sequence == (item.entry.immediate_danger() ? *line.danger.begin()
+                                                    : *line.all.begin());
 }
 
 bool Queue::Overtakes(uint64_t sequence, const Item& item) const {
-  return !IsHeadOfKey(sequence, item) ||
-         (item.entry.ordering_key_hash() != 0 && sequence > loaded_through_);
+  const uint64_t key = item.entry.ordering_key_hash();
+  return key != 0 &&
+         (*keys_.at(key).all.begin() != sequence || sequence > loaded_through_);
 }
 
 void Queue::Index(uint64_t sequence, const Item& item) {
   switch (item.entry.state()) {
     case v1::DELIVERY_STATE_READY:
-      if (item.entry.immediate_danger() || IsHeadOfKey(sequence, item)) {
+      if (IsHeadOfKey(sequence, item)) {
         ready_.insert({!item.entry.immediate_danger(), sequence});
       }
       break;
@@ -310,14 +316,13 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
   record_changed_ = true;
 
   if (key != 0) {
-    std::set<uint64_t>& line = keys_[key];
-    line.erase(sequence);
-    if (line.empty()) {
-      keys_.erase(key);
-    } else {
-      const uint64_t head = *line.begin();
-      Index(head, items_.at(head));
+    Line& line = keys_[key];
+    line.all.erase(sequence);
+    line.danger.erase(sequence);
+    for (const std::set<uint64_t>* some : {&line.all, &line.danger}) {
+      if (!some->empty()) Index(*some->begin(), items_.at(*some->begin()));
     }
+    if (line.all.empty()) keys_.erase(key);
   }
   return event;
 }

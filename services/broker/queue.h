@@ -68,9 +68,9 @@ struct QueueEvent {
 // Order: entries become dispatchable in publish order; of the entries with one
 // ordering key only the oldest unsettled one is, so at most one is leased, and
 // a nack delay holds up its key. A dead-lettered head releases its key.
-// Immediate danger overtakes: it is handed out first and does not wait for
-// earlier entries of its key, while later ones wait for it. (What stood behind
-// the window when the process started does so once it is loaded.)
+// Immediate danger overtakes: it is handed out first, and of its key it waits
+// only for earlier immediate danger, while everything later waits for it. (What
+// stood behind the window when the process started does so once it is loaded.)
 //
 // Memory: at most QueuePolicy::window entries, the oldest ones; up to
 // kMaxStretch windows while everything in the first is leased, delayed or
@@ -187,6 +187,12 @@ class Queue {
   // Puts `item` into the index its state belongs in; Unindex takes it out.
   void Index(uint64_t sequence, const Item& item);
   void Unindex(uint64_t sequence, const Item& item);
+  // The unsettled entries of one ordering key.
+  struct Line {
+    std::set<uint64_t> all;
+    std::set<uint64_t> danger;
+  };
+
   bool IsHeadOfKey(uint64_t sequence, const Item& item) const;
   // Whether an earlier entry of its key is unsettled, or may be, on disk.
   bool Overtakes(uint64_t sequence, const Item& item) const;
@@ -221,8 +227,8 @@ class Queue {
   std::set<std::pair<bool, uint64_t>> ready_;
   std::set<std::pair<int64_t, uint64_t>> delayed_;   // By ready_time_micros.
   std::set<std::pair<int64_t, uint64_t>> expiring_;  // By expire_time_micros.
-  std::set<std::pair<absl::Duration, uint64_t>> leases_;    // By deadline.
-  absl::flat_hash_map<uint64_t, std::set<uint64_t>> keys_;  // By hash.
+  std::set<std::pair<absl::Duration, uint64_t>> leases_;  // By deadline.
+  absl::flat_hash_map<uint64_t, Line> keys_;              // By hash.
   std::map<uint64_t, Consumer> consumers_;
   uint64_t last_served_ = 0;  // Consumer that got the last message.
 };

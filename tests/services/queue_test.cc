@@ -452,6 +452,26 @@ TEST_F(QueueTest, Rule18LaterMessagesWaitForTheDangerThatOvertook) {
   EXPECT_THAT(Step(), SizeIs(1));
 }
 
+TEST_F(QueueTest, Rule18DangerDoesNotOvertakeDanger) {
+  Subscribe(1, 10);
+  Add(1, 7);
+  ASSERT_THAT(Step(), SizeIs(1));
+  AddDanger(2, 7);
+  AddDanger(3, 7);
+  const std::vector<Leased> first = Step();
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].sequence, 2);
+  Nack(first[0], absl::Seconds(30));
+  EXPECT_THAT(Step(), IsEmpty());
+  Advance(absl::Seconds(30));
+  const std::vector<Leased> again = Step();
+  ASSERT_THAT(again, SizeIs(1));
+  Ack(again[0]);
+  const std::vector<Leased> second = Step();
+  ASSERT_THAT(second, SizeIs(1));
+  EXPECT_EQ(second[0].sequence, 3);
+}
+
 TEST_F(QueueTest, Rule18DangerBehindABacklogIsHandedOutFirst) {
   for (uint64_t i = 1; i <= kMany; ++i) Add(i, i % 10 + 1);
   AddDanger(kMany + 1, 5);

@@ -3,14 +3,14 @@ by the test named beside it. A line nobody knows fails, and so does an entry
 whose line is gone."""
 
 import hashlib
+import json
 import re
+import shlex
 import subprocess
 import unittest
 
-from baton_city import BIN, ROOT, until
-from baton_rpc import Caller
+from baton_city import BIN, EVERYBODY, ROOT, until
 from baton_test import CityTest
-from baton_words import HOSPITAL
 
 READMES = ("README.md", "deploy/README.md", "storage/README.md",
            "tests/README.md",
@@ -42,72 +42,80 @@ COVERED = {
     "baton-council --config council.txtpb": "every City",
     "tests/system/run_python tests/system/kill_test.py --cycles 20 --seed 7":
         "System.KillTest",
+    "tests/system/run_python tests/system/week_test.py --days 7 --cycles 100 "
+    "--seed 7": "takes long; System.WeekTest is a day of it",
     "tests/nightly": "takes an hour",
     "baton-council --config council.txtpb --check_config": "operations_test",
 }
 
-# Line of services/cli/README.md: what it stands for, in this order. {matter},
-# {conversation} and {message} are those of the first flag.
+# Line of services/cli/README.md: whose command lines it stands for, in this
+# order. What Names finds is filled in.
 CLI = (
     ("baton emergency flag --reference ED-1 --to E06000018/intake "
      "--reason placement-breakdown --arrived 18:10 --immediate-danger no",
-     ["emergency flag --reference ED-1 --to E06000018/intake --reason "
-      "placement-breakdown --arrived 18:10 --immediate-danger no"]),
+     [("emergency", "emergency flag --reference ED-1 --to E06000018/intake "
+       "--reason placement-breakdown --arrived 18:10 --immediate-danger no")]),
     ("baton emergency flag --file deploy/examples/flag-waiting.json "
      "--arrived 18:10",
-     ["emergency flag --file deploy/examples/flag-waiting.json "
-      "--arrived 18:10"]),
-    ('baton emergency update ED-1 --note "asleep" --next-review +2h',
-     ["emergency update ED-1 --note asleep --next-review +2h"]),
-    ('baton emergency moved ED-1 --location "RX1RA ward D33"',
-     ["emergency moved ED-1 --location RX1RA-ward-D33"]),
-    ("baton council list | open MATTER | take MATTER --name ... --role ... "
-     "--team ... --phone ...",
-     ["council list", "council open {matter}",
-      "council take {matter} --name A.Fenwick --role worker --team MASH "
-      "--phone 0115", "council take {matter}"]),
-    ("baton council decide MATTER --outcome referral-section-17 "
+     [("emergency", "emergency flag --file deploy/examples/flag-waiting.json "
+       "--arrived 18:10")]),
+    ('baton police report --reference M-1 --child-name "Mia Test" '
+     "--last-seen 20:40 --grade high --next-review +1h",
+     [("police", 'police report --reference M-1 --child-name "Mia Test" '
+       "--last-seen 20:40 --grade high --next-review +1h")]),
+    ('baton case raise --reference S-1 --child-name "Mia Test" '
+     '--concern "bruises" --immediate-danger no',
+     [("school", 'case raise --reference S-1 --child-name "Mia Test" '
+       '--concern "bruises" --immediate-danger no')]),
+    ("baton inbox watch", [("council", "inbox watch")]),
+    ("baton inbox open c-4k7.1", [("council", "inbox open {matter}")]),
+    ('baton matter take c-4k7.1 --name "A. Worker" --role "social worker" '
+     '--team MASH --phone "0115 496 0002"',
+     [("council", 'matter take {matter} --name "A. Worker" '
+       '--role "social worker" --team MASH --phone "0115 496 0002"')]),
+    ("baton matter decide c-4k7.1 --outcome referral-section-17 "
      '--next-step "visit tonight"',
-     ["council decide {matter} --outcome referral-section-17 "
-      "--next-step visit"]),
+     [("council", "matter decide {matter} --outcome referral-section-17 "
+       '--next-step "visit tonight"')]),
+    ("baton matter answer c-4k7.1 --reply-to m-4k9 --answer not-known",
+     [("council", "matter ask {matter} --partner police/E23000019 "
+       '--question "known to you?" --deadline +12h'),
+      ("police", "matter answer {matter} --reply-to {question} "
+       "--answer not-known")]),
+    ('baton matter correct c-4k7.1 --message m-4k7 --reason "wrong arm" '
+     "--part-type baton.v1.Contact --part contact.json",
+     [("school", 'matter correct {case} --message {contact} '
+       '--reason "wrong arm" --part-type baton.v1.Contact --part {part}')]),
+    ("baton case refused [--resend ID | --withdraw ID --reason ...]",
+     [("school", "case refused")]),
+    ('baton council hand-over --from "A. Worker" --to "B. Worker;social '
+     'worker;MASH;0115 496 0002" --reason "shift ends"',
+     [("council", 'council hand-over --from "A. Worker" --to "B. Worker;social '
+       'worker;MASH;0115 496 0002" --reason "shift ends"')]),
     ('baton case attach ED-1 letter.txt --title "letter of the ward" '
      "--matter 1",
-     ["case attach ED-1 deploy/examples/organisations.csv --title letter "
-      "--matter 1"]),
+     [("emergency", "case attach ED-1 deploy/examples/organisations.csv "
+       '--title "letter of the ward" --matter 1')]),
     ("baton matter attach MATTER plan.txt",
-     ["matter attach {matter} deploy/examples/organisations.csv"]),
+     [("emergency", "matter attach {matter} "
+       "deploy/examples/organisations.csv")]),
     ("baton inbox open MATTER | fetch MATTER DOCUMENT --to FILE [--force]",
-     ["inbox open {matter}", "inbox fetch {matter} {document} --to {file}",
-      "inbox fetch {matter} {document} --to {file} --force"]),
-    ("baton emergency status ED-1 | list | watch [ED-1] | attention "
-     "[--resend ID | --withdraw ID --reason ...]",
-     ["emergency status ED-1", "emergency list", "emergency attention",
-      "emergency watch", "emergency watch ED-1"]),
-    ('baton emergency end ED-1 --how discharged --destination "aunt\'s home" '
-     '--taken-by "her aunt"',
-     ["emergency end ED-1 --how discharged --destination home "
-      "--taken-by aunt"]),
+     [("council", "inbox open {matter}"),
+      ("council", "inbox fetch {matter} {document} --to {file}"),
+      ("council", "inbox fetch {matter} {document} --to {file} --force")]),
     ("baton track c-4k7 | c-4k7.1",
-     ["track {conversation}", "track {matter}"]),
-    ('baton directory add school/123456 --name "Example Academy" '
-     '--phone "0115 496 0400" --desk office',
-     ["directory add school/123456 --name Academy --phone 0115 "
-      "--desk office"]),
-    ("baton directory list [--class school] | show school/123456",
-     ["directory list", "directory list --class school",
-      "directory show school/123456"]),
+     [("emergency", "track {conversation}"), ("emergency", "track {matter}")]),
     ("baton directory import deploy/examples/organisations.csv [--dry-run]",
-     ["directory import deploy/examples/organisations.csv --dry-run",
-      "directory import deploy/examples/organisations.csv"]),
-    ("baton directory remove school/123456",
-     ["directory remove school/123456"]),
-    ("baton audit checkpoint", ["audit checkpoint"]),
+     [("operator",
+       "directory import deploy/examples/organisations.csv --dry-run"),
+      ("operator", "directory import deploy/examples/organisations.csv")]),
     ("baton doctor [--service police] [--expiry-days 30] [--config-only]",
-     ["doctor", "doctor --config-only"]),
+     [("police", "doctor"), ("police", "doctor --config-only")]),
     ("baton audit verify [--message m-4k7]",
-     ["audit verify", "audit verify --message {message}"]),
+     [("emergency", "audit verify"),
+      ("emergency", "audit verify --message {message}")]),
 )
-DONE, HELD = 0, 6
+DONE, REFUSED, HELD = 0, 4, 6
 
 
 def command_lines(name):
@@ -121,6 +129,66 @@ def command_lines(name):
             line = re.split(r"\s{2,}#", line.strip())[0].strip()
             if COMMAND.match(line):
                 yield line
+
+
+class Names(dict):
+    """What the commands before it made, by the name it has in CLI: looked up
+    when it is first asked for, once it is there."""
+
+    def __init__(self, town):
+        super().__init__(file=town.directory / "fetched")
+        self.town = town
+
+    def __missing__(self, name):
+        self[name] = getattr(self, "find_" + name)()
+        return self[name]
+
+    def json(self, who, *words):
+        done = self.town.baton(who, "-o", "json", *words, check=False)
+        return json.loads(done.stdout) if done.returncode == DONE else {}
+
+    def matter_of(self, who, *words):
+        def once_delivered():
+            status = self.json(who, *words)
+            return status.get("matter_id") if status.get("delivered") else None
+        return until(once_delivered, " ".join(words) + " is delivered")
+
+    def message_of(self, who, matter, event):
+        def once_there():
+            found = [entry["message_id"]
+                     for entry in self.json(who, "track", matter).get(
+                         "timeline", []) if entry["event"] == event]
+            return found[-1] if found else None
+        return until(once_there, f"{event} of {matter}")
+
+    def find_matter(self):
+        return self.matter_of("emergency", "emergency", "status", "ED-1")
+
+    def find_conversation(self):
+        return self["matter"].partition(".")[0]
+
+    def find_message(self):
+        return self.message_of("emergency", self["matter"], "waiting-flag")
+
+    def find_question(self):
+        return self.message_of("police", self["matter"], "information-request")
+
+    def find_case(self):
+        return self.matter_of("school", "case", "status", "S-1")
+
+    def find_contact(self):
+        return self.message_of("school", self["case"], "contact")
+
+    def find_part(self):
+        raised = json.loads(
+            (ROOT / "deploy/examples/contact-danger.json").read_text())
+        part = self.town.directory / "contact.json"
+        part.write_text(json.dumps(raised["children"][0]))
+        return part
+
+    def find_document(self):
+        document = (ROOT / "deploy/examples/organisations.csv").read_bytes()
+        return hashlib.sha256(document).hexdigest()[:12]
 
 
 class ReadmeTest(CityTest):
@@ -141,54 +209,37 @@ class ReadmeTest(CityTest):
 
     def test_the_commands_of_the_cli(self):
         town = self.new_city("readme")
-        town.start()
-        names = {}
+        town.start(*EVERYBODY)
+        names = Names(town)
         for _, commands in CLI:
-            for command in commands:
-                with self.subTest(command):
-                    self.run_cli(town, command.format(**names))
-            names = names or self.first_flag(town)
+            for who, command in commands:
+                with self.subTest(who + ": " + command):
+                    self.run_cli(town, who, shlex.split(
+                        command.format_map(names)))
 
-    def first_flag(self, town):
-        """Names what came of the first flag, once it is delivered."""
-        with Caller(town, HOSPITAL) as hospital:
-            matter = until(lambda: (lambda status: status.matter
-                                    if status.matter.HasField("delivered")
-                                    else None)(hospital.call(
-                                        "EmergencyService/GetWaiting",
-                                        sender_reference="ED-1").status),
-                           "the first flag is delivered")
-            conversation = matter.matter_id.partition(".")[0]
-            message, = hospital.call("TrackingService/ListTimeline",
-                                     conversation_id=conversation,
-                                     page_size=1).entries
-        document = (ROOT / "deploy/examples/organisations.csv").read_bytes()
-        return {"matter": matter.matter_id, "conversation": conversation,
-                "message": message.message_id,
-                "document": hashlib.sha256(document).hexdigest()[:12],
-                "file": town.directory / "fetched"}
-
-    def run_cli(self, town, command):
-        who = {"council": "council", "inbox": "council",
-               "directory": "operator"}.get(command.split()[0], "emergency")
+    def run_cli(self, town, who, words):
         words = [str(ROOT / word) if word.startswith("deploy/") else word
-                 for word in command.split()]
+                 for word in words]
         if "watch" in words:
-            return self.run_watch(town, words)
-        if "fetch" in words:  # Once the message that names it is there.
-            return until(lambda: town.baton(who, *words,
-                                            check=False).returncode == DONE,
-                         "the document is fetched")
-        done = town.baton(who, *words, check=False)
-        self.assertIn(done.returncode, (DONE, HELD), done.stdout + done.stderr)
+            return self.run_watch(town, who, words)
+        done = until(lambda: self.once_there(town, who, words),
+                     f"baton {' '.join(words)}")
         self.assertEqual(done.returncode == HELD,
                          "NOT SENT" in done.stdout + done.stderr)
         self.assertNotEqual(done.stdout, "")
 
-    def run_watch(self, town, words):
+    def once_there(self, town, who, words):
+        """None while what the command is about has not arrived."""
+        done = town.baton(who, *words, check=False)
+        if done.returncode == REFUSED and "NOT_FOUND" in done.stderr:
+            return None
+        self.assertIn(done.returncode, (DONE, HELD), done.stdout + done.stderr)
+        return done
+
+    def run_watch(self, town, who, words):
         with subprocess.Popen(
                 [BIN / "baton", "--config",
-                 town.directory / "client-emergency.txtpb", *words],
+                 town.directory / f"client-{who}.txtpb", *words],
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as watch:
             self.assertNotEqual(watch.stdout.readline(), b"")
             watch.kill()
