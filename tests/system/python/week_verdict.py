@@ -18,7 +18,7 @@ _UNKNOWN = "council/E10000024/intake"  # Owns what is for nobody known.
 _ENOUGH = 5  # Problems.
 # What may change when a matter is decided and its holder stays.
 _AFTER_A_DECISION = ("version", "allocated", "milestones", "withdrawn",
-                     "corrected", "duties", "links")
+                     "recalled", "corrected", "duties", "links")
 _NOTICES = "exchange/BATON/notices"  # Nobody reads it.
 
 
@@ -256,6 +256,7 @@ class Verdict:
         holder = name_of(matter.holder.agency)
         takes = [call.token for call in said
                  if call.kind == "TAKEN" and call.agency == holder
+                 and not call.takes_recall
                  and not call.fields["taken"].get("desk")]
         if moves:
             takes = [moves[-1].token]
@@ -271,6 +272,12 @@ class Verdict:
             self._expect(f"next step of {matter.matter_id}",
                          call.fields["decision"]["next_step"],
                          matter.decision.next_step, case)
+
+        recalls = [call.token for call in said if call.takes_recall]
+        self._expect(f"who took recalls of {matter.matter_id}", recalls,
+                     [duty.taken.actor.team for duty in matter.duties
+                      if duty.code == conversation_pb2.DUTY_CODE_RECALL
+                      and duty.HasField("taken")], case)
 
     def _check_shown(self, case, conversation):
         """Who raised it sees what the exchange says."""
