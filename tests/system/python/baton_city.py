@@ -154,7 +154,7 @@ class City:
             with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
                 zombie = stat.read().rpartition(")")[2].split()[0] == "Z"
             return not zombie or len(os.listdir(f"/proc/{pid}/task")) > 1
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
 
     def runs(self, service):

@@ -95,6 +95,7 @@ class Desk:
                 for message in filter(None, self._stream):
                     self._keep(message)
             except grpc.RpcError:
+                self._stream.close()
                 time.sleep(0.05)
 
     def _keep(self, message):

@@ -10,7 +10,7 @@ from week_agencies import PATIENCE, SCHOOL, name_of
 
 _PEOPLE = 12  # Who call at the same time.
 # What somebody says about their own case. Nothing has to arrive before.
-_OF_OUR_OWN = ("CORRECTION", "WITHDRAWAL", "CHALLENGE")
+_OF_OUR_OWN = ("CORRECTION", "WITHDRAWAL", "RECALL", "CHALLENGE")
 # What must have arrived before somebody answers it.
 _ANSWERED = {"TRANSFER_ACCEPTED": ["TRANSFER_OFFER"],
              "TRANSFER_DECLINED": ["TRANSFER_OFFER"],
@@ -135,12 +135,13 @@ class Drive:
         opening = conversation_id.replace("c-", "m-", 1)
         if "correction" in call.fields:
             call.fields["correction"]["corrects_message_id"] = opening
-        if "withdrawal" in call.fields:
-            call.fields["withdrawal"]["message_id"] = opening
-        for said in ("taken", "decision"):
+        for said in ("withdrawal", "recall"):
             if said in call.fields:
-                call.fields[said]["matter_id"] = matter_id
-                break
+                call.fields[said]["message_id"] = opening
+        if call.method in ("CouncilService/TakeMatter",
+                           "CouncilService/DecideMatter"):
+            said, = {"taken", "decision"} & call.fields.keys()
+            call.fields[said]["matter_id"] = matter_id
         else:
             call.fields["matter_id"] = matter_id
         return call.forbidden or self._has_arrived(call, matter_id)
@@ -148,10 +149,11 @@ class Drive:
     def _has_arrived(self, call, matter_id):
         if call.kind in _OF_OUR_OWN:
             return True
-        before = _ANSWERED.get(call.kind)
+        before = (["RECALL"] if call.takes_recall
+                  else _ANSWERED.get(call.kind))
         message = self.desks[call.agency].await_message(matter_id, before,
                                                         self._wanted)
-        if message and call.kind.endswith("_RESPONSE"):
+        if message and (call.takes_recall or call.kind.endswith("_RESPONSE")):
             call.fields["in_reply_to"] = message.message_id
         return message is not None
 

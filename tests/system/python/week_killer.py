@@ -46,11 +46,11 @@ class Killer:
         return self._rng.sample(EVERYBODY, self._rng.choice([1, 1, 1, 2, 3]))
 
     def _cycle(self):
-        self.oracle.cycle += 1
         victims = self._victims()
         if self._rng.random() < _AT_AN_ANSWER:
             self._kill_at_the_next_answer(self._rng.choice(victims), victims)
         self.city.kill(*victims)
+        self.oracle.killed(victims)
         if "broker" in victims and self._rng.random() < _STAYS_AWAY:
             self._get_on(3)
         self.city.start(*victims)

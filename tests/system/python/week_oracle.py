@@ -13,7 +13,9 @@ class Oracle:
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._problems = []
-        self._history = collections.defaultdict(list)  # Lines, by case.
+        # Lines with their times.
+        self._history = collections.defaultdict(list)  # By case.
+        self._kills = []
         self._seen = {}  # By place and matter: its version and receipts.
         self.cycle = 0  # Kills so far.
         self.accepted = 0
@@ -22,10 +24,15 @@ class Oracle:
         self.conversations = {}  # Ids, by case.
 
     def problem(self, text, case=None):
+        """With the history of the case, and the kills meanwhile."""
         with self._lock:
+            history = sorted(self._history[case])
+            if history:
+                history = sorted(history + [kill for kill in self._kills
+                                            if kill > history[0]])
             self._problems.append("\n    ".join(
                 [f"in cycle {self.cycle}: {text}"]
-                + (self._history[case] if case else [])))
+                + [f"{when:8.3f} s  {line}" for when, line in history]))
 
     def problems(self):
         with self._lock:
@@ -34,8 +41,15 @@ class Oracle:
     def note(self, case, text):
         """A line of the history of a case."""
         with self._lock:
-            self._history[case].append(
-                f"{time.monotonic() - self._started:8.3f} s  {text}")
+            self._history[case].append((self._now(), text))
+
+    def killed(self, victims):
+        with self._lock:
+            self.cycle += 1
+            self._kills.append((self._now(), f"kill     {', '.join(victims)}"))
+
+    def _now(self):
+        return time.monotonic() - self._started
 
     def invoked(self, call):
         self.note(call.case, f"invoke   {call}")

@@ -36,10 +36,15 @@ class Call:
         whoever speaks, which everybody who gets the message sees."""
         return f"call {self.number}"
 
+    @property
+    def takes_recall(self):
+        """A named person takes a recall, which leaves the matter as it is."""
+        return self.kind == "TAKEN" and self.method.startswith("CaseService/")
+
     def speaker(self):
         """The part of `fields` that says who speaks."""
         for said in ("taken", "decision"):
-            if said in self.fields:
+            if "worker" in self.fields.get(said, ()):
                 return self.fields[said]["worker"]
         return self.fields["actor"]
 

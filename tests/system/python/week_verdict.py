@@ -4,21 +4,17 @@ import collections
 import difflib
 import time
 
-from baton.v1 import (audit_service_pb2, broker_service_pb2,
-                      conversation_pb2)
+from baton.v1 import audit_service_pb2, broker_service_pb2
 from baton_audit import AuditLog
 from baton_city import until
 from week_agencies import PATIENCE, PROCESSES, SCHOOL, name_of
 from week_alerts import alert_key, expected_alerts
+from week_custody import Custody, queue_of
 from week_desk import InboxStream, kind_of
 
 _ACKNOWLEDGED = broker_service_pb2.DELIVERY_STATE_ACKNOWLEDGED
 _DEAD = broker_service_pb2.DELIVERY_STATE_DEAD_LETTERED
 _UNKNOWN = "council/E10000024/intake"  # Owns what is for nobody known.
-_ENOUGH = 5  # Problems.
-# What may change when a matter is decided and its holder stays.
-_AFTER_A_DECISION = ("version", "allocated", "milestones", "withdrawn",
-                     "corrected", "duties", "links")
 _NOTICES = "exchange/BATON/notices"  # Nobody reads it.
 
 
@@ -31,7 +27,7 @@ class Verdict:
         self.drive, self.oracle = drive, oracle
         self.timelines = {}  # Entries, by case.
         self.notes = {}  # Entries about an alert, by its matter.
-        self.holders = {}  # Queues, in order, by matter.
+        self.custody = Custody(agencies, oracle, self._expect)
 
     def reach(self):
         for case in self.oracle.cases():
@@ -40,9 +36,9 @@ class Verdict:
         self._check_alerts()
         self._check_inboxes()
         for case, conversation_id in self.oracle.sample():
-            self._check_custody(case, conversation_id)
+            self.custody.check(case, conversation_id)
         for agency in self.desks:
-            self._check_rows(agency)
+            self.custody.check_rows(agency)
         self._check_attention()
         self._check_audit()
         self._check_queues()
@@ -229,102 +225,6 @@ class Verdict:
                         cases.get(message.message_id))
                 last[key] = number
 
-    # --- One holder, whom everybody sees, with the receipts that were given.
-
-    def _check_custody(self, case, conversation_id):
-        conversation = self.agencies.insist(
-            case[0], "TrackingService/GetConversation",
-            conversation_id=conversation_id).conversation
-        for matter in conversation.matters:
-            self.oracle.saw(case, matter, "the exchange")
-            self._check_receipts(case, matter)
-            self.holders[matter.matter_id] = [
-                queue_of(custody.holder)
-                for custody in (*matter.past_custodies, matter)]
-        self._check_shown(case, conversation)
-
-    def _check_receipts(self, case, matter):
-        child = int(matter.matter_id.rpartition(".")[2])
-        said = [call for calls in self.oracle.calls_of(case).values()
-                for call in calls if call.concerns(child)]
-        moves = [call for call in said if call.kind == "TRANSFER_ACCEPTED"]
-        self._expect(f"past custodies of {matter.matter_id}", len(moves),
-                     len(matter.past_custodies), case)
-        if moves:
-            self._expect(f"holder of {matter.matter_id}", moves[-1].agency,
-                         name_of(matter.holder.agency), case)
-        holder = name_of(matter.holder.agency)
-        takes = [call.token for call in said
-                 if call.kind == "TAKEN" and call.agency == holder
-                 and not call.fields["taken"].get("desk")]
-        if moves:
-            takes = [moves[-1].token]
-        decisions = [call for call in said if call.kind == "DECISION"
-                     and call.agency == holder
-                     and not call.fields["decision"].get("desk")]
-        self._expect(f"who took {matter.matter_id}", takes[:1],
-                     _team(matter, "taken"), case)
-        self._expect(f"who decided {matter.matter_id}",
-                     [call.token for call in decisions[-1:]],
-                     _team(matter, "decided"), case)
-        for call in decisions[-1:]:
-            self._expect(f"next step of {matter.matter_id}",
-                         call.fields["decision"]["next_step"],
-                         matter.decision.next_step, case)
-
-    def _check_shown(self, case, conversation):
-        """Who raised it sees what the exchange says."""
-        raised_by, reference = case
-        for place, matter in enumerate(conversation.matters):
-            def shown(place=place):
-                status = self.agencies.insist(
-                    raised_by, "CaseService/GetCase",
-                    sender_reference=reference).status
-                return status.matters[place].matter
-            self._expect_shown(case, raised_by, matter, shown)
-
-    def _check_rows(self, agency):
-        """Who received it sees what the exchange says."""
-        cases = {number: case for case, number in self.oracle.sample()}
-        for matter_id, row in self._rows(agency).items():
-            conversation_id, _, child = matter_id.rpartition(".")
-            matter = self.agencies.insist(
-                agency, "TrackingService/GetConversation",
-                conversation_id=conversation_id
-                ).conversation.matters[int(child) - 1]
-            if self._comparable(row) != self._comparable(matter):
-                self._expect_shown(
-                    cases.get(conversation_id), agency, matter,
-                    lambda matter_id=matter_id: self._rows(agency)[matter_id])
-
-    def _rows(self, agency):
-        """Custody of everything that an agency received, as it shows it."""
-        return {row.matter_id: row.matter for row in self.agencies.pages(
-            agency, "CaseService/ListInbox", "items", include_settled=True)}
-
-    def _expect_shown(self, case, agency, matter, shown):
-        """`shown` says how the agency shows what the exchange calls `matter`;
-        it may not have heard yet."""
-        if len(self.oracle.problems()) >= _ENOUGH:
-            return
-        wanted = self._comparable(matter)
-        try:
-            until(lambda: self._comparable(shown()) == wanted,
-                  f"{agency} shows {matter.matter_id} as it is", PATIENCE)
-        except AssertionError as error:
-            self._expect(str(error), wanted, self._comparable(shown()), case)
-
-    def _comparable(self, matter):
-        """Of a matter that is decided, what only custody can change: catching
-        up after a kill is about what goes on."""
-        if not self.oracle.cycle or not matter.HasField("decided"):
-            return matter
-        compared = conversation_pb2.Matter()
-        compared.CopyFrom(matter)
-        for field in _AFTER_A_DECISION:
-            compared.ClearField(field)
-        return compared
-
     # --- Everything else.
 
     def _check_attention(self):
@@ -350,9 +250,10 @@ class Verdict:
         held = collections.defaultdict(list)
         for entry in entries:
             if (entry.type == audit_service_pb2.AUDIT_TYPE_HOLDER_CHANGED
-                    and entry.matter_id in self.holders):
+                    and entry.matter_id in self.custody.holders):
                 held[entry.matter_id].append(queue_of(entry.holder))
-        self._expect("holders in the audit log", self.holders, dict(held))
+        self._expect("holders in the audit log", self.custody.holders,
+                     dict(held))
         denied = sum(entry.type == audit_service_pb2.AUDIT_TYPE_DENIED
                      for entry in entries)
         if denied < sum(call.forbidden for call in self.oracle.refused):
@@ -384,15 +285,6 @@ def _asked(opening):
     agency = f"council/{recipient['agency']['code']}"
     known = agency in PROCESSES
     return f"{agency}/{recipient['desk']}" if known else _UNKNOWN
-
-
-def queue_of(address):
-    return f"{name_of(address.agency)}/{address.desk}"
-
-
-def _team(matter, receipt):
-    return ([getattr(matter, receipt).actor.team] if matter.HasField(receipt)
-            else [])
 
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32.
