@@ -103,8 +103,9 @@ std::string Picture(size_t size) {
   return bytes;
 }
 
-// Every call ends within a minute.
+// Every call ends within a minute, and waits until the service can be reached.
 void SetDeadline(grpc::ClientContext* context) {
+  context->set_wait_for_ready(true);
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::minutes(1));
 }
@@ -257,7 +258,7 @@ class DocumentServiceTest : public testing::Test {
         return response.message();
       }
     }
-    ADD_FAILURE() << "no attachment came";
+    ADD_FAILURE() << "no attachment came: " << FromGrpc(stream->Finish());
     return {};
   }
 
