@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "baton/v1/attachment_service.grpc.pb.h"
 #include "baton/v1/case_service.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -103,8 +104,9 @@ std::string Picture(size_t size) {
   return bytes;
 }
 
-// Every call ends within a minute.
+// Every call ends within a minute, and waits until the service can be reached.
 void SetDeadline(grpc::ClientContext* context) {
+  context->set_wait_for_ready(true);
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::minutes(1));
 }
@@ -174,8 +176,7 @@ class DocumentServiceTest : public testing::Test {
                   {"MORE", more}});
   }
 
-  std::unique_ptr<v1::CaseService::Stub> Dial(const std::string& name,
-                                              int port) {
+  std::shared_ptr<grpc::Channel> Channel(const std::string& name, int port) {
     v1::TlsConfig tls;
     tls.set_ca_file(*certs_ / "ca.pem");
     tls.set_certificate_file(*certs_ / (name + ".pem"));
@@ -183,7 +184,11 @@ class DocumentServiceTest : public testing::Test {
     auto channel =
         baton::Dial(absl::StrCat("127.0.0.1:", port), "localhost", tls);
     EXPECT_TRUE(channel.ok()) << channel.status();
-    return v1::CaseService::NewStub(*channel);
+    return *channel;
+  }
+  std::unique_ptr<v1::CaseService::Stub> Dial(const std::string& name,
+                                              int port) {
+    return v1::CaseService::NewStub(Channel(name, port));
   }
   std::unique_ptr<v1::CaseService::Stub> AtSchool() {
     return Dial("school-123401", school_->port());
@@ -240,6 +245,36 @@ class DocumentServiceTest : public testing::Test {
     return response;
   }
 
+  // The case's conversation, once it has one.
+  std::string Conversation(v1::CaseService::Stub* stub) {
+    v1::GetCaseResponse response;
+    while (response.status().conversation_id().empty()) {
+      v1::GetCaseRequest request;
+      request.set_sender_reference("S-1");
+      grpc::ClientContext context;
+      SetDeadline(&context);
+      const auto status = stub->GetCase(&context, request, &response);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      if (!status.ok()) break;
+    }
+    return response.status().conversation_id();
+  }
+
+  // Bytes of the school's upload that the exchange has on its disk.
+  int64_t Durable(const std::string& conversation, const std::string& bytes) {
+    v1::GetUploadRequest request;
+    request.set_conversation_id(conversation);
+    request.set_sha256(Form(bytes).sha256());
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::GetUploadResponse response;
+    const auto status = v1::AttachmentService::NewStub(
+                            Channel("school-123401", broker_->port()))
+                            ->GetUpload(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return status.ok() ? response.durable_bytes() : 1 << 30;
+  }
+
   // The council's next message of kind ATTACHMENT.
   v1::Message NextAttachment() {
     const auto stub = AtCouncil();
@@ -257,7 +292,7 @@ class DocumentServiceTest : public testing::Test {
         return response.message();
       }
     }
-    ADD_FAILURE() << "no attachment came";
+    ADD_FAILURE() << "no attachment came: " << FromGrpc(stream->Finish());
     return {};
   }
 
@@ -320,16 +355,20 @@ TEST_F(DocumentServiceTest, GoesFromTheSchoolToTheCouncilsScreen) {
 TEST_F(DocumentServiceTest, GoesOnWhereABrokenConnectionLeftIt) {
   constexpr size_t kSize = 4 << 20;
   const std::string picture = Picture(kSize);
-  line_->BreakAfter(3 << 20);
   const auto school = AtSchool();
+  const std::string conversation = Conversation(school.get());
+  line_->HoldAfter(2 << 20);
   const auto added = Add(school.get(), Form(picture), picture);
   ASSERT_TRUE(added.ok()) << added.status();
   EXPECT_EQ(added->outbox_state(), v1::OUTBOX_STATE_HELD);
+  while (Durable(conversation, picture) < (1 << 20)) {
+  }
+  line_->Break();
   const v1::Message message = NextAttachment();
   ASSERT_EQ(message.matter_ids_size(), 1);
   EXPECT_EQ(line_->breaks(), 1);
   // What the exchange had, it was not sent again.
-  EXPECT_LT(line_->bytes_since(), static_cast<int64_t>(kSize));
+  EXPECT_LT(line_->bytes_since(), static_cast<int64_t>(kSize - (1 << 19)));
   const auto council = AtCouncil();
   const auto fetched =
       Fetch(council.get(), message.matter_ids(0), added->document());

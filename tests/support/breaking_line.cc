@@ -38,7 +38,7 @@ BreakingLine::BreakingLine(int server_port) : server_port_(server_port) {
   listener_ = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = Loopback(0);
   socklen_t size = sizeof(address);
-  if (pipe(stop_) != 0 ||
+  if (pipe(wake_) != 0 ||
       bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
       listen(listener_, 16) != 0 ||
       getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) !=
@@ -50,16 +50,33 @@ BreakingLine::BreakingLine(int server_port) : server_port_(server_port) {
 }
 
 BreakingLine::~BreakingLine() {
-  close(stop_[1]);
+  close(wake_[1]);
   thread_.join();
   while (!other_end_.empty()) Close(other_end_.begin()->first);
-  close(stop_[0]);
+  close(wake_[0]);
   close(listener_);
 }
 
-void BreakingLine::BreakAfter(int64_t bytes) {
+void BreakingLine::HoldAfter(int64_t bytes) {
   MutexLock lock(&mu_);
-  break_after_ = bytes;
+  hold_after_ = bytes;
+}
+
+void BreakingLine::Break() {
+  if (write(wake_[1], "!", 1) != 1) std::abort();
+}
+
+bool BreakingLine::IsHeld() const {
+  MutexLock lock(&mu_);
+  return hold_after_.has_value() && *hold_after_ <= 0;
+}
+
+void BreakingLine::BreakNow() {
+  while (!other_end_.empty()) Close(other_end_.begin()->first);
+  MutexLock lock(&mu_);
+  hold_after_.reset();
+  bytes_since_ = 0;
+  ++breaks_;
 }
 
 int BreakingLine::breaks() const {
@@ -74,12 +91,16 @@ int64_t BreakingLine::bytes_since() const {
 
 void BreakingLine::Run() {
   while (true) {
-    std::vector<pollfd> ready = {{stop_[0], POLLIN, 0}, {listener_, POLLIN, 0}};
+    std::vector<pollfd> ready = {{wake_[0], POLLIN, 0}, {listener_, POLLIN, 0}};
     for (const auto& [end, other] : other_end_) {
-      ready.push_back({end, POLLIN, 0});
+      if (!is_client_.at(end) || !IsHeld()) ready.push_back({end, POLLIN, 0});
     }
     if (poll(ready.data(), ready.size(), -1) < 0) continue;
-    if (ready[0].revents != 0) return;
+    if (ready[0].revents != 0) {
+      char woken;
+      if (read(wake_[0], &woken, 1) != 1) return;
+      BreakNow();
+    }
     if (ready[1].revents != 0) Accept();
     for (size_t i = 2; i < ready.size(); ++i) {
       const int end = ready[i].fd;
@@ -112,15 +133,7 @@ bool BreakingLine::Pass(int from, bool to_server) {
   if (to_server) {
     MutexLock lock(&mu_);
     bytes_since_ += size;
-    if (break_after_ >= 0) {
-      break_after_ -= size;
-      if (break_after_ < 0) {
-        ++breaks_;
-        bytes_since_ = 0;
-        while (!other_end_.empty()) Close(other_end_.begin()->first);
-        return true;
-      }
-    }
+    if (hold_after_.has_value()) *hold_after_ -= size;
   }
   return SendAll(other_end_.at(from), bytes, size);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -23,14 +24,18 @@ class BreakingLine {
   // Where clients dial.
   int port() const { return port_; }
 
-  // Breaks once, when `bytes` more have gone to the server.
-  void BreakAfter(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // When `bytes` more have gone to the server, no more go until Break().
+  void HoldAfter(int64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // Soon after this all connections are broken, and nothing is held any more.
+  void Break();
   int breaks() const ABSL_LOCKS_EXCLUDED(mu_);
   // To the server since the last break, or the beginning.
   int64_t bytes_since() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   void Run();
+  bool IsHeld() const ABSL_LOCKS_EXCLUDED(mu_);
+  void BreakNow() ABSL_LOCKS_EXCLUDED(mu_);
   void Accept();
   // False when the connection has ended.
   bool Pass(int from, bool to_server);
@@ -38,11 +43,11 @@ class BreakingLine {
 
   const int server_port_;
   int listener_ = -1;
-  int stop_[2] = {-1, -1};  // A pipe; its end means stop.
+  int wake_[2] = {-1, -1};  // A pipe: a byte means break, its end stop.
   int port_ = 0;
 
   mutable Mutex mu_;
-  int64_t break_after_ ABSL_GUARDED_BY(mu_) = -1;  // Negative: never.
+  std::optional<int64_t> hold_after_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_since_ ABSL_GUARDED_BY(mu_) = 0;
   int breaks_ ABSL_GUARDED_BY(mu_) = 0;
 
