@@ -44,7 +44,8 @@ Queue::Queue(std::string name, QueuePolicy policy, v1::QueueRecord record)
       record_(std::move(record)),
       loaded_through_(
           record_.floor_sequence() == 0 ? 0 : record_.floor_sequence() - 1),
-      loaded_all_(record_.message_count() == 0) {}
+      loaded_all_(record_.message_count() == 0),
+      danger_known_(loaded_all_) {}
 
 // --- Window.
 
@@ -69,6 +70,7 @@ std::vector<QueueEvent> Queue::Load(
     absl::Duration ack_deadline, Instant now, Batch* batch) {
   std::vector<QueueEvent> events;
   loaded_all_ = entries.size() < request.limit;
+  danger_known_ |= loaded_all_;
   for (auto& [sequence, entry] : entries) {
     loaded_through_ = sequence;
     if (items_.count(sequence) > 0) continue;  // Came by LoadLease.
@@ -193,9 +195,13 @@ void Queue::Add(uint64_t sequence, v1::QueueEntry entry,
   Store(sequence, item, batch);
   if (loaded_all_ && items_.size() >= policy_.window) loaded_all_ = false;
   if (loaded_all_) loaded_through_ = sequence;
-  const bool overtakes = item.entry.immediate_danger() &&
-                         items_.size() < policy_.window * kMaxStretch;
-  if (loaded_all_ || overtakes) Insert(sequence, std::move(item));
+  // Danger does not overtake danger that may still be on disk.
+  const bool danger = item.entry.immediate_danger();
+  if (danger) danger_known_ &= items_.size() < policy_.window * kMaxStretch;
+  danger_known_ |= loaded_all_;
+  if (loaded_all_ || (danger && danger_known_)) {
+    Insert(sequence, std::move(item));
+  }
 }
 
 // --- Consumers.

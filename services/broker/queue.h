@@ -223,6 +223,7 @@ class Queue {
   Items items_;                  // The oldest unsettled entries.
   uint64_t loaded_through_ = 0;  // Everything up to here was loaded or added.
   bool loaded_all_ = false;      // The disk holds nothing behind items_.
+  bool danger_known_ = false;    // Every immediate danger is in items_.
   // Dispatchable now, in order: {can wait, sequence}.
   std::set<std::pair<bool, uint64_t>> ready_;
   std::set<std::pair<int64_t, uint64_t>> delayed_;   // By ready_time_micros.

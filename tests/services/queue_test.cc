@@ -494,6 +494,23 @@ TEST_F(QueueTest, Rule18DangerBehindABacklogIsHandedOutFirst) {
   EXPECT_EQ(handed_out, kMany);
 }
 
+TEST_F(QueueTest, Rule18DangerStaysInOrderBehindAWindowAfterARestart) {
+  Subscribe(1, 1);
+  for (uint64_t i = 1; i <= kMany; ++i) Add(i, i % 10 + 1);
+  AddDanger(kMany + 1, 5);
+  Restart();
+  AddDanger(kMany + 2, 5);
+  std::vector<uint64_t> danger;
+  Subscribe(2, 100);
+  for (std::vector<Leased> some = Step(); !some.empty(); some = Step()) {
+    for (const Leased& leased : some) {
+      if (leased.sequence > kMany) danger.push_back(leased.sequence);
+      Ack(leased);
+    }
+  }
+  EXPECT_THAT(danger, testing::ElementsAre(kMany + 1, kMany + 2));
+}
+
 TEST_F(QueueTest, Rule18AFloodOfDangerIsBoundedInMemory) {
   for (uint64_t i = 1; i <= kMany; ++i) AddDanger(i, i % 10 + 1);
   Step();
