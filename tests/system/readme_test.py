@@ -150,14 +150,17 @@ class Names(dict):
     def matter_of(self, who, *words):
         def once_delivered():
             status = self.json(who, *words)
-            return status.get("matter_id") if status.get("delivered") else None
+            for matter in (status, *status.get("matters", ())):
+                if matter.get("delivered_time"):
+                    return matter["matter_id"]
+            return None
         return until(once_delivered, " ".join(words) + " is delivered")
 
     def message_of(self, who, matter, event):
         def once_there():
-            found = [entry["message_id"]
-                     for entry in self.json(who, "track", matter).get(
-                         "timeline", []) if entry["event"] == event]
+            timeline = self.json(who, "track", matter).get("events", ())
+            found = [entry["message_id"] for entry in timeline
+                     if entry["event"] == event]
             return found[-1] if found else None
         return until(once_there, f"{event} of {matter}")
 
