@@ -45,21 +45,21 @@ std::string DocumentKey(uint64_t conversation, absl::string_view name);  // f
 std::string ChunkKey(uint64_t upload_number, uint32_t chunk);            // b
 
 // --- agency services
-std::string OutboxKey(uint64_t outbox_id);                    // o
-KeyRange OutboxEntries(uint64_t from_outbox_id);              // o
-std::string OutboxThreadKey(absl::string_view thread_hash);   // T
-std::string RequestKey(absl::string_view request_hash);       // R
-std::string CaseKey(absl::string_view reference_hash);        // w
-KeyRange Cases();                                             // w
-std::string InboxKey(uint64_t number);                        // n
-KeyRange InboxEntries(uint64_t from_number);                  // n
-std::string InboxSeenKey(absl::string_view message_id);       // s
-std::string IntakeKey(absl::string_view matter_id);           // k
-KeyRange IntakeMatters();                                     // k
-std::string ConsumerKey(absl::string_view consumer);          // u
-std::string HeldDocumentKey(uint64_t number);                 // e
-KeyRange HeldDocuments();                                     // e
-std::string HeldChunkKey(uint64_t number, uint32_t chunk);    // E
+std::string OutboxKey(uint64_t outbox_id);                   // o
+KeyRange OutboxEntries(uint64_t from_outbox_id);             // o
+std::string OutboxThreadKey(absl::string_view thread_hash);  // T
+std::string RequestKey(absl::string_view request_hash);      // R
+std::string CaseKey(absl::string_view reference_hash);       // w
+KeyRange Cases();                                            // w
+std::string InboxKey(uint64_t number);                       // n
+KeyRange InboxEntries(uint64_t from_number);                 // n
+std::string InboxSeenKey(absl::string_view message_id);      // s
+std::string IntakeKey(absl::string_view matter_id);          // k
+KeyRange IntakeMatters();                                    // k
+std::string ConsumerKey(absl::string_view consumer);         // u
+std::string HeldDocumentKey(uint64_t number);                // e
+KeyRange HeldDocuments();                                    // e
+std::string HeldChunkKey(uint64_t number, uint32_t chunk);   // E
 
 }  // namespace baton
 

@@ -8,11 +8,11 @@
 #include "services/broker/attachment.h"
 #include "services/broker/conversation.h"
 #include "services/broker/download_stream.h"
-#include "services/common/media_type.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/upload_stream.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
+#include "services/common/media_type.h"
 #include "storage/crypto.h"
 #include "storage/status.h"
 

@@ -6,9 +6,9 @@
 #include "services/broker/attachment.h"
 #include "services/broker/broker.h"
 #include "services/broker/directory.h"
-#include "services/common/media_type.h"
 #include "services/common/config_checks.h"
 #include "services/common/faults.h"
+#include "services/common/media_type.h"
 #include "services/common/proto_time.h"
 #include "storage/status.h"
 

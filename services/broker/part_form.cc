@@ -18,14 +18,10 @@ PartContent ParsePart(const std::string& type, const std::string& content) {
   // A program links only the files of types that it uses; these travel through
   // the exchange unused, so one of each file is named.
   [[maybe_unused]] static const google::protobuf::Descriptor* const linked[] = {
-      v1::Alert::descriptor(),
-      v1::Contact::descriptor(),
-      v1::DocumentNote::descriptor(),
-      v1::HomelessPresentation::descriptor(),
-      v1::MissingReport::descriptor(),
-      v1::PlacementNotice::descriptor(),
-      v1::PoliceNotice::descriptor(),
-      v1::WaitingFlag::descriptor()};
+      v1::Alert::descriptor(),         v1::Contact::descriptor(),
+      v1::DocumentNote::descriptor(),  v1::HomelessPresentation::descriptor(),
+      v1::MissingReport::descriptor(), v1::PlacementNotice::descriptor(),
+      v1::PoliceNotice::descriptor(),  v1::WaitingFlag::descriptor()};
   const auto* const known =
       google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
           type);
