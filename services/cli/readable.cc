@@ -149,9 +149,50 @@ void AddLine(const std::string& label, absl::string_view text, int indent,
                   Indented(text, indent + 4), "\n");
 }
 
+// Null when the type is none of ours or the bytes are not of it.
+std::unique_ptr<google::protobuf::Message> OpenPart(
+    const v1::PayloadPart& part) {
+  const Descriptor* type =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+          part.type());
+  if (type == nullptr) return nullptr;
+  std::unique_ptr<google::protobuf::Message> content(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(type)
+          ->New());
+  if (!content->ParseFromString(part.content())) return nullptr;
+  return content;
+}
+
+std::string ShortType(const std::string& type) {
+  return type.substr(type.rfind('.') + 1);
+}
+
+// What it holds, never its bytes: a part may lie in a part, such as what was
+// said before in the offer of a matter.
+std::string PartLines(const v1::PayloadPart& part, int indent,
+                      const LocalClock& clock) {
+  const std::string margin(indent, ' ');
+  auto content = OpenPart(part);
+  if (content == nullptr) {
+    return absl::StrCat(margin, "a ", Printable(part.type()), " of ",
+                        part.content().size(),
+                        " bytes, which this version cannot show\n");
+  }
+  return absl::StrCat(margin, ShortType(part.type()),
+                      part.matter_id().empty() ? " (for all children)" : "",
+                      ":\n", Readable(*content, indent + 2, clock));
+}
+
 void AddMessage(const std::string& label,
                 const google::protobuf::Message& message, int indent,
                 const LocalClock& clock, std::string* lines) {
+  if (message.GetDescriptor() == v1::PayloadPart::descriptor()) {
+    absl::StrAppend(
+        lines,
+        PartLines(static_cast<const v1::PayloadPart&>(message), indent, clock));
+    return;
+  }
   const std::string line = OneLine(message, clock);
   if (!line.empty()) return AddLine(label, line, indent, lines);
   absl::StrAppend(lines, std::string(indent, ' '), label, ":\n",
@@ -174,21 +215,6 @@ void AddRepeated(const google::protobuf::Message& message,
   }
 }
 
-// Null when the type is none of ours or the bytes are not of it.
-std::unique_ptr<google::protobuf::Message> OpenPart(
-    const v1::PayloadPart& part) {
-  const Descriptor* type =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-          part.type());
-  if (type == nullptr) return nullptr;
-  std::unique_ptr<google::protobuf::Message> content(
-      google::protobuf::MessageFactory::generated_factory()
-          ->GetPrototype(type)
-          ->New());
-  if (!content->ParseFromString(part.content())) return nullptr;
-  return content;
-}
-
 // Its name is what "baton inbox fetch" takes.
 std::string DocumentText(const v1::Attachment& document) {
   const std::string name = absl::BytesToHexString(document.sha256());
@@ -196,22 +222,6 @@ std::string DocumentText(const v1::Attachment& document) {
                       document.size_bytes(), " bytes",
                       document.matter_id().empty() ? "" : ", about ",
                       document.matter_id(), ")");
-}
-
-std::string ShortType(const std::string& type) {
-  return type.substr(type.rfind('.') + 1);
-}
-
-std::string PartLines(const v1::PayloadPart& part, const LocalClock& clock) {
-  auto content = OpenPart(part);
-  if (content == nullptr) {
-    return absl::StrCat("  a ", Printable(part.type()), " of ",
-                        part.content().size(),
-                        " bytes, which this version cannot show\n");
-  }
-  return absl::StrCat("  ", ShortType(part.type()),
-                      part.matter_id().empty() ? " (for all children)" : "",
-                      ":\n", Readable(*content, 4, clock));
 }
 
 std::string Json(const google::protobuf::Message& message) {
@@ -271,12 +281,18 @@ std::string ReadableMessage(const v1::Message& message,
   add("legal basis", message.legal_basis() == v1::LEGAL_BASIS_UNSPECIFIED
                          ? "not stated"
                          : Text(message.legal_basis()));
-  add("odd, kept as given", MarksText(message.marks()));
+  add("odd, kept as given", MarksForPeople(message.marks()));
+  for (const v1::Recipient& recipient : message.recipients()) {
+    if (!recipient.has_redirected_to()) continue;
+    add("addressed to",
+        absl::StrCat(AddressText(recipient.address()), "; it went to ",
+                     AddressText(recipient.redirected_to())));
+  }
   for (const v1::Attachment& document : message.attachments()) {
     add("document", DocumentText(document));
   }
   for (const v1::PayloadPart& part : message.payload()) {
-    lines += PartLines(part, clock);
+    lines += PartLines(part, 2, clock);
   }
   return lines;
 }

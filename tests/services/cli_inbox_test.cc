@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "baton/v1/case_service.grpc.pb.h"
+#include "baton/v1/custody.pb.h"
 #include "tests/services/cli_fixture.h"
 
 namespace baton::cli {
@@ -161,6 +162,42 @@ TEST_F(CliInboxTest, OpeningIsByANamedPersonAndShowsWhatWasSaid) {
   EXPECT_EQ(service_.open.matter_id(), "c-4k7.1");
   EXPECT_EQ(service_.open.actor().name(), "B. Reader");
   EXPECT_THAT(out_, HasSubstr("question: known to you?"));
+}
+
+// Who is offered a matter has nothing else to go by.
+TEST_F(CliInboxTest, WhatWasSaidBeforeAnOfferIsReadable) {
+  *service_.matter.mutable_item() = item_;
+  v1::InformationRequest question;
+  question.set_question("known to you?");
+  v1::TransferOffer offer;
+  offer.set_matter_id("c-4k7.1");
+  v1::PayloadPart* said = offer.add_history()->mutable_part();
+  said->set_matter_id("c-4k7.1");
+  said->set_type(question.GetDescriptor()->full_name());
+  said->set_content(question.SerializeAsString());
+  *service_.matter.add_messages() = Arrival("m-1").message();
+  v1::PayloadPart* part = service_.matter.mutable_messages(0)->add_payload();
+  part->set_matter_id("c-4k7.1");
+  part->set_type(offer.GetDescriptor()->full_name());
+  part->set_content(offer.SerializeAsString());
+  EXPECT_EQ(Run({"inbox", "open", "c-4k7.1"}), ExitCode::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("InformationRequest:"));
+  EXPECT_THAT(out_, HasSubstr("question: known to you?"));
+  EXPECT_THAT(out_, Not(HasSubstr("content:")));
+}
+
+TEST_F(CliInboxTest, WhomItWasMeantForIsSaid) {
+  *service_.matter.mutable_item() = item_;
+  *service_.matter.add_messages() = Arrival("m-1").message();
+  v1::Recipient* recipient =
+      service_.matter.mutable_messages(0)->add_recipients();
+  *recipient->mutable_address()->mutable_agency() = item_.sender();
+  recipient->mutable_address()->set_desk("intke");
+  *recipient->mutable_redirected_to()->mutable_agency() = item_.sender();
+  recipient->mutable_redirected_to()->set_desk("intake");
+  Run({"inbox", "open", "c-4k7.1"});
+  EXPECT_THAT(out_, HasSubstr("addressed to: council/E06000018/intke; it went "
+                              "to council/E06000018/intake"));
 }
 
 TEST_F(CliInboxTest, AWatchRingsShowsAndAcknowledges) {
