@@ -50,7 +50,8 @@ Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
           status.accepted_time(), clock, &record);
   record.Add("conversation_id", "conversation", status.conversation_id());
   AddMatter(status.matter(), heard, clock, &record);
-  record.Add("marks", "odd, kept as given", MarksText(status.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(status.marks()),
+             MarksForPeople(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());
@@ -63,7 +64,9 @@ ExitCode PrintWaiting(const v1::WaitingStatus& status,
   record.Add("request_id", "request", request_id);
   PrintStanding(StandingOf(status), session.words());
   PrintRecord(record, session.format, session.out());
-  return ExitCodeOf(StandingOf(status));
+  const ExitCode code = ExitCodeOf(StandingOf(status));
+  PrintAdvice(code, HeardIn(status, session.clock()).recent(), session.words());
+  return code;
 }
 
 }  // namespace baton::cli

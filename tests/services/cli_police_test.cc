@@ -9,6 +9,7 @@ namespace {
 using ::grpc::ServerContext;
 using ::grpc::Status;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class FakePolice final : public v1::PoliceService::Service {
@@ -98,6 +99,24 @@ TEST_F(CliPoliceTest, FlagsDescribeOneMissingChild) {
   EXPECT_EQ(FromProto(child.last_seen_time().value()), now_ - absl::Hours(1));
   EXPECT_EQ(FromProto(child.next_review_time().value()), now_ + absl::Hours(1));
   EXPECT_THAT(out_, HasSubstr(service_.report.request_id()));
+}
+
+// A typing error must not look like a report that arrived where it was meant.
+TEST_F(CliPoliceTest, AnUnknownRecipientIsSaidFirst) {
+  v1::Mark* mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
+  mark->set_field("recipients[0]");
+  v1::Matter* matter = service_.status.mutable_matters(0)->mutable_matter();
+  matter->mutable_holder()->mutable_agency()->set_agency_class(
+      v1::AGENCY_CLASS_COUNCIL);
+  matter->mutable_holder()->mutable_agency()->set_code("E10000024");
+  matter->mutable_holder()->set_desk("intake");
+  Run({"police", "report", "--reference", "M-1"});
+  EXPECT_THAT(out_, StartsWith("WRONG ADDRESS"));
+  EXPECT_THAT(out_, HasSubstr("It is with council/E10000024/intake instead"));
+  matter->mutable_taken();
+  Run({"police", "report", "--reference", "M-1"});
+  EXPECT_THAT(out_, Not(HasSubstr("WRONG ADDRESS")));
 }
 
 TEST_F(CliPoliceTest, EveryChildOfTheAnswerIsShown) {
