@@ -42,6 +42,15 @@ std::string AnswerText(const v1::IntakeItem& item) {
   }
 }
 
+// Who has it now: whom it was handed to first, not who took it then.
+std::string WorkerText(const v1::IntakeItem& item) {
+  const std::string taker = PersonText(item.worker());
+  if (item.allocated_to().name().empty()) return taker;
+  const std::string now = PersonText(item.allocated_to());
+  if (item.worker().name().empty()) return now;
+  return absl::StrCat(now, "; taken by ", item.worker().name());
+}
+
 }  // namespace
 
 Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
@@ -62,7 +71,7 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
   record.Add("state", "stands", Word(item.state()), StandsText(item));
   record.AddBool("opened", item.opened());
   record.AddBool("copy", item.copy());
-  record.Add("worker", "with", item.worker().name(), PersonText(item.worker()));
+  record.Add("worker", "with", item.worker().name(), WorkerText(item));
   record.Add("holder", "next action with", AddressText(item.matter().holder()));
   record.Add("owed", "owed here", absl::StrJoin(item.owed(), "; "));
   record.Add("allocated_to", "allocated to", item.allocated_to().name(),
@@ -74,7 +83,8 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
              item.answer_state() == 0 ? "" : Word(item.answer_state()),
              AnswerText(item));
   record.Add("answer_refusal", "", item.answer_refusal());
-  record.Add("marks", "odd, kept as given", MarksText(item.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(item.marks()),
+             MarksForPeople(item.marks()));
   return record;
 }
 
@@ -98,6 +108,7 @@ ExitCode PrintAnswered(const v1::IntakeItem& item,
   Record record = IntakeRecord(item, session.clock());
   record.Add("request_id", "request", request_id);
   PrintRecord(record, session.format, session.out());
+  PrintAdvice(code, /*exchange_heard=*/true, session.words());
   return code;
 }
 
