@@ -212,6 +212,17 @@ TEST_F(CliInboxTest, AWatchRingsShowsAndAcknowledges) {
   EXPECT_GT(service_.first.max_outstanding_messages(), 0);
 }
 
+// A screen opened at the change of shifts shows nothing of the shift before.
+TEST_F(CliInboxTest, AWatchSaysWhatIsOwedAlready) {
+  *service_.list.add_items() = item_;
+  *service_.list.add_items() = item_;
+  service_.list.mutable_items(1)->set_state(v1::MATTER_STATE_TAKEN);
+  service_.streams = {{.lines = {Arrival("m-1")}}};
+  Run({"inbox", "watch", "--changes", "1"});
+  EXPECT_THAT(err_, HasSubstr("Owed here already: 2, 1 of them not taken"));
+  EXPECT_LT(err_.find("The service answers"), err_.find("Owed here already"));
+}
+
 TEST_F(CliInboxTest, AWatchMayBeSilentAndHaveANameOfItsOwn) {
   service_.streams = {{.lines = {Arrival("m-1")}}};
   EXPECT_EQ(Run({"inbox", "watch", "--changes", "1", "--no-bell", "--consumer",
