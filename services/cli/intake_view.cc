@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/cli/readable.h"
+#include "services/cli/receipts.h"
 #include "services/cli/standing.h"
 #include "services/cli/words.h"
 #include "services/common/proto_time.h"
@@ -69,6 +70,7 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
        item.received_time());
   time("delivered_time", "", item.has_delivered_time(), item.delivered_time());
   record.Add("state", "stands", Word(item.state()), StandsText(item));
+  record.Add("notes", "note", NotesText(item.matter()));
   record.AddBool("opened", item.opened());
   record.AddBool("copy", item.copy());
   record.Add("worker", "with", item.worker().name(), WorkerText(item));
@@ -91,9 +93,8 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
 Listing IntakeListing(const Session& session) {
   Listing listing;
   listing.shape = IntakeRecord(v1::IntakeItem(), session.clock());
-  listing.columns = {"matter_id", "priority",      "kind",
-                     "sender",    "received_time", "state",
-                     "owed",      "worker",        "answer_state"};
+  listing.columns = {"matter_id", "priority", "kind", "sender", "received_time",
+                     "state",     "notes",    "owed", "worker", "answer_state"};
   return listing;
 }
 

@@ -120,6 +120,26 @@ TEST_F(CliInboxTest, AListShowsWhatIsOwedHere) {
   EXPECT_TRUE(service_.listed.include_settled());
 }
 
+TEST_F(CliInboxTest, AListSaysWhatElseMustBeKnown) {
+  v1::Matter* matter = item_.mutable_matter();
+  *matter->mutable_holder()->mutable_agency() = item_.sender();
+  matter->mutable_recalled();
+  matter->mutable_offer()->mutable_offered_to()->mutable_agency()->set_code(
+      "E10000024");
+  v1::Link* link = matter->add_links();
+  link->set_matter_id("c-9.1");
+  link->set_reason(v1::LINK_REASON_NHS_NUMBER);
+  link = matter->add_links();
+  link->set_matter_id("c-8.1");
+  link->mutable_undone();
+  *service_.list.add_items() = item_;
+  Run({"inbox", "list"});
+  EXPECT_THAT(out_, HasSubstr("RECALLED (wrong child)"));
+  EXPECT_THAT(out_, HasSubstr("council/E06000018 still holds it"));
+  EXPECT_THAT(out_, HasSubstr("possible match (nhs number) with c-9.1, ring"));
+  EXPECT_THAT(out_, Not(HasSubstr("c-8.1")));
+}
+
 TEST_F(CliInboxTest, AnEmptyListOfASilentExchangeIsUnknown) {
   EXPECT_EQ(Run({"inbox", "list"}), ExitCode::kOk) << err_;
   EXPECT_EQ(out_, "unknown: never heard\n");
