@@ -124,6 +124,9 @@ void AddMatter(const v1::Matter& matter, const Heard& heard,
   record->Add("matter_id", "matter", matter.matter_id());
   record->Add("state", "stands", Word(matter.state()), StateText(matter));
   record->Add("notes", "note", NotesText(matter));
+  const v1::Actor& allocated = matter.allocated().actor();
+  record->Add("allocated_to", "handed to", allocated.name(),
+              PersonText(allocated));
   record->Add("holder", "next action with", AddressText(matter.holder()),
               HolderText(matter, clock));
   const bool received = matter.has_received_time();
