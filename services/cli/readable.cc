@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "baton/v1/agency.pb.h"
+#include "baton/v1/custody.pb.h"
 #include "baton/v1/decision.pb.h"
 #include "baton/v1/identifier.pb.h"
 #include "baton/v1/known.pb.h"
@@ -235,12 +236,47 @@ std::string Json(const google::protobuf::Message& message) {
   return json;
 }
 
+// `json`, an object, with one more member.
+std::string With(std::string json, absl::string_view key,
+                 absl::string_view value) {
+  json.pop_back();  // The closing brace.
+  return absl::StrCat(json, json.size() > 1 ? "," : "", "\"", key, "\":", value,
+                      "}");
+}
+
+std::string JsonPart(const v1::PayloadPart& part);
+
+// One earlier message, its parts opened too.
+std::string JsonSaid(const v1::SaidBefore& said) {
+  v1::SaidBefore rest = said;
+  rest.clear_common();
+  rest.clear_part();
+  std::string json = Json(rest);
+  if (said.has_common()) json = With(json, "common", JsonPart(said.common()));
+  if (said.has_part()) json = With(json, "part", JsonPart(said.part()));
+  return json;
+}
+
+// An offer is the one message with parts of others in it.
+std::string JsonContent(const google::protobuf::Message& content) {
+  if (content.GetDescriptor() != v1::TransferOffer::descriptor()) {
+    return Json(content);
+  }
+  auto offer = static_cast<const v1::TransferOffer&>(content);
+  const std::string history = absl::StrJoin(
+      offer.history(), ",", [](std::string* out, const v1::SaidBefore& said) {
+        out->append(JsonSaid(said));
+      });
+  offer.clear_history();
+  return With(Json(offer), "history", absl::StrCat("[", history, "]"));
+}
+
 std::string JsonPart(const v1::PayloadPart& part) {
   auto content = OpenPart(part);
   if (content == nullptr) return Json(part);
   return absl::StrCat("{\"matter_id\":", JsonString(part.matter_id()),
                       ",\"type\":", JsonString(part.type()),
-                      ",\"content\":", Json(*content), "}");
+                      ",\"content\":", JsonContent(*content), "}");
 }
 
 }  // namespace
@@ -300,15 +336,12 @@ std::string ReadableMessage(const v1::Message& message,
 std::string JsonMessage(const v1::Message& message) {
   v1::Message envelope = message;
   envelope.clear_payload();
-  std::string json = Json(envelope);
-  json.pop_back();  // The closing brace.
   const std::string parts =
       absl::StrJoin(message.payload(), ",",
                     [](std::string* out, const v1::PayloadPart& part) {
                       out->append(JsonPart(part));
                     });
-  return absl::StrCat(json, json.size() > 1 ? "," : "", "\"payload\":[", parts,
-                      "]}");
+  return With(Json(envelope), "payload", absl::StrCat("[", parts, "]"));
 }
 
 }  // namespace baton::cli

@@ -204,6 +204,8 @@ TEST_F(CliInboxTest, WhatWasSaidBeforeAnOfferIsReadable) {
   EXPECT_THAT(out_, HasSubstr("InformationRequest:"));
   EXPECT_THAT(out_, HasSubstr("question: known to you?"));
   EXPECT_THAT(out_, Not(HasSubstr("content:")));
+  Run({"inbox", "open", "c-4k7.1", "-o", "json"});
+  EXPECT_THAT(out_, HasSubstr("\"content\":{\"question\":\"known to you?\"}"));
 }
 
 TEST_F(CliInboxTest, WhomItWasMeantForIsSaid) {
