@@ -26,7 +26,10 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
              status.kind() == 0 ? "" : Text(status.kind()));
   record.Add("case_headline", "", status.headline());
   record.Add("outbox_state", "", Word(status.outbox_state()), "");
-  record.AddNumber("held_messages", "not sent", status.held_messages());
+  // "not sent 0" reads as what it is not.
+  record.AddNumber("held_messages",
+                   status.held_messages() > 0 ? "not sent" : "",
+                   status.held_messages());
   record.AddBool("alarm", status.alarm());
   record.Add("phone", "ring", status.phone());
   record.Add("refusal", "refused because", status.refusal());

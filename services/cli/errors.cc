@@ -146,7 +146,8 @@ void AddNextSteps(const absl::Status& error, Lines* lines) {
     lines->push_back(absl::StrCat("where: ", Payload(error, kWhere)));
   }
   const std::string request_id = Payload(error, kRequestId);
-  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused) {
+  if (!request_id.empty() && !absl::IsNotFound(error) &&
+      ExitCodeOf(error) != ExitCode::kRefused) {
     lines->push_back(absl::StrCat("repeat with --request-id ", request_id,
                                   ": a repeat is never doubled"));
   }

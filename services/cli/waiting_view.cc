@@ -19,7 +19,10 @@ void AddTime(absl::string_view key, absl::string_view title, bool there,
 
 void AddOutbox(const v1::WaitingStatus& status, Record* record) {
   record->Add("outbox_state", "", Word(status.outbox_state()), "");
-  record->AddNumber("held_messages", "not sent", status.held_messages());
+  // "not sent 0" reads as what it is not.
+  record->AddNumber("held_messages",
+                    status.held_messages() > 0 ? "not sent" : "",
+                    status.held_messages());
   record->AddBool("alarm", status.alarm());
   record->Add("phone", "ring", status.phone());
   record->Add("refusal", "refused because", status.refusal());
