@@ -284,6 +284,20 @@ absl::Status SetText(const FieldDescriptor& field, const Reading& reading,
   return absl::OkStatus();
 }
 
+// One more message of a repeated field. Names after the first are aliases: a
+// second child is a form of its own, which only a file has.
+absl::Status AddRead(const FieldDescriptor& field, const Reading& reading,
+                     Message* message) {
+  const auto* reflection = message->GetReflection();
+  const bool first = reflection->FieldSize(*message, &field) == 0;
+  Message* const added = reflection->AddMessage(message, &field);
+  RETURN_IF_ERROR(ReadMessageField(reading, added));
+  if (!first && added->GetDescriptor() == v1::PersonName::descriptor()) {
+    static_cast<v1::PersonName*>(added)->set_alias(true);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
                      Message* message) {
   const auto* reflection = message->GetReflection();
@@ -299,10 +313,9 @@ absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
     case FieldDescriptor::CPPTYPE_BOOL:
       return SetBool(field, reading, message);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ReadMessageField(
-          reading, field.is_repeated()
-                       ? reflection->AddMessage(message, &field)
-                       : reflection->MutableMessage(message, &field));
+      if (field.is_repeated()) return AddRead(field, reading, message);
+      return ReadMessageField(reading,
+                              reflection->MutableMessage(message, &field));
     default:
       return absl::InternalError(
           absl::StrCat("no option can set ", field.full_name()));

@@ -69,6 +69,10 @@ absl::Status FillRequest(const std::vector<OptionSpec>& options,
   v1::Actor* actor = ActorAt(actor_field, request);
   if (actor->name().empty()) *actor = session.config.actor();
   RETURN_IF_ERROR(OverlayOptions(options, arguments, session.clock(), request));
+  if (arguments.All("--child-name").size() > 1) {
+    session.err() << "ONE child: the names after the first are taken for "
+                     "aliases. Several children need --file.\n";
+  }
   ChooseRequestId(session, request);
   return absl::OkStatus();
 }

@@ -101,6 +101,18 @@ TEST_F(CliPoliceTest, FlagsDescribeOneMissingChild) {
   EXPECT_THAT(out_, HasSubstr(service_.report.request_id()));
 }
 
+// Two names look like two children to whoever types them.
+TEST_F(CliPoliceTest, ASecondNameIsAnAliasAndSaidToBe) {
+  Run({"police", "report", "--reference", "M-1", "--child-name", "Mia Test",
+       "--child-name", "Joe Test"});
+  ASSERT_EQ(service_.report.children_size(), 1);
+  const v1::Child& child = service_.report.children(0).child();
+  ASSERT_EQ(child.names_size(), 2);
+  EXPECT_FALSE(child.names(0).alias());
+  EXPECT_TRUE(child.names(1).alias());
+  EXPECT_THAT(err_, HasSubstr("ONE child"));
+}
+
 // A typing error must not look like a report that arrived where it was meant.
 TEST_F(CliPoliceTest, AnUnknownRecipientIsSaidFirst) {
   v1::Mark* mark = service_.status.add_marks();
