@@ -345,6 +345,28 @@ std::pair<Message*, const FieldDescriptor*> Resolve(absl::string_view path,
   }
 }
 
+// How many there are of the repeated message on the way to `path`, when they
+// are several: an option would speak of the first alone.
+int SeveralOn(absl::string_view path, const Message& request) {
+  const Message* message = &request;
+  const std::vector<std::string> names = absl::StrSplit(path, '.');
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    const FieldDescriptor* field =
+        message->GetDescriptor()->FindFieldByName(names[i]);
+    if (field == nullptr) return 0;
+    const auto* reflection = message->GetReflection();
+    if (!field->is_repeated()) {
+      message = &reflection->GetMessage(*message, field);
+      continue;
+    }
+    const int count = reflection->FieldSize(*message, field);
+    if (count > 1) return count;
+    if (count == 0) return 0;
+    message = &reflection->GetRepeatedMessage(*message, field, 0);
+  }
+  return 0;
+}
+
 // Which field of each oneof the options chose so far, by the option's name.
 using Choices = std::map<std::string, std::pair<std::string, std::string>>;
 
@@ -391,6 +413,12 @@ absl::Status OverlayOptions(const std::vector<OptionSpec>& options,
   for (const OptionSpec& option : options) {
     if (option.field.empty() || !arguments.Has(option.name)) continue;
     CheckChoice(option, request->GetDescriptor(), &choices, &faults);
+    if (const int several = SeveralOn(option.field, *request); several > 0) {
+      faults.Add(option.name,
+                 absl::StrCat("speaks of one child, and the file has ", several,
+                              ": say it in the file, of each"));
+      continue;
+    }
     auto [message, field] = Resolve(option.field, request);
     if (field != nullptr && field->is_repeated()) {
       message->GetReflection()->ClearField(message, field);

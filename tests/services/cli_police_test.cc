@@ -146,12 +146,27 @@ TEST_F(CliPoliceTest, AFileCarriesSeveralChildren) {
   const std::string file = Write("report.json", R"({
     "senderReference": "M-1",
     "children": [{"episodeReference": "E-1"}, {"episodeReference": "E-2"}]})");
-  EXPECT_EQ(Run({"police", "report", "--file", file, "--episode", "E-9"}),
+  EXPECT_EQ(Run({"police", "report", "--file", file, "--reference", "M-9"}),
             ExitCode::kOk)
       << err_;
+  EXPECT_EQ(service_.report.sender_reference(), "M-9");
   ASSERT_EQ(service_.report.children_size(), 2);
-  EXPECT_EQ(service_.report.children(0).episode_reference(), "E-9");
+  EXPECT_EQ(service_.report.children(0).episode_reference(), "E-1");
   EXPECT_EQ(service_.report.children(1).episode_reference(), "E-2");
+}
+
+// A grade that reached the first sibling alone would be a wrong one for the
+// other.
+TEST_F(CliPoliceTest, AFlagOfOneChildDoesNotFitAFileOfSeveral) {
+  const std::string file = Write("report.json", R"({
+    "senderReference": "M-1",
+    "children": [{"episodeReference": "E-1"}, {"episodeReference": "E-2"}]})");
+  EXPECT_EQ(Run({"police", "report", "--file", file, "--grade", "high"}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_, StartsWith("NOT SENT."));
+  EXPECT_THAT(err_, HasSubstr("--grade: speaks of one child, and the file has "
+                              "2"));
+  EXPECT_EQ(service_.calls, 0);
 }
 
 TEST_F(CliPoliceTest, HeldIsSaidFirst) {
