@@ -34,8 +34,18 @@ std::string ReceiptWords(const v1::Matter& matter, const std::string& phone) {
                       phone, " if it cannot wait");
 }
 
+// Who took it may have gone home since.
+std::string HandedWords(const v1::Matter& matter) {
+  if (!matter.has_allocated()) return "";
+  const v1::Actor& actor = matter.allocated().actor();
+  return absl::StrCat("; handed to ",
+                      actor.name().empty() ? actor.team() : actor.name(),
+                      actor.phone().empty() ? "" : ", ring ", actor.phone());
+}
+
 std::string MatterWords(const v1::Matter& matter, const std::string& phone) {
-  std::string words = ReceiptWords(matter, phone);
+  std::string words =
+      absl::StrCat(ReceiptWords(matter, phone), HandedWords(matter));
   if (matter.has_offer()) {
     absl::StrAppend(
         &words, "; offered to ", matter.offer().offered_to().agency().code(),

@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
 #include "baton/v1/identifier.pb.h"
 #include "baton/v1/known.pb.h"
 #include "google/protobuf/descriptor.h"
@@ -23,6 +24,23 @@ bool MayLieAhead(absl::string_view name) {
   return absl::StartsWith(name, "next_") ||
          absl::StartsWith(name, "expected_") || name == "deadline" ||
          name == "event_time";
+}
+
+// "2012-02-19", or as much of it as is known: "2012-02", "2012".
+bool IsDate(const std::string& text) {
+  absl::CivilDay day;
+  absl::CivilMonth month;
+  absl::CivilYear year;
+  switch (text.size()) {
+    case 4:
+      return absl::ParseCivilTime(text, &year);
+    case 7:
+      return absl::ParseCivilTime(text, &month);
+    case 10:
+      return absl::ParseCivilTime(text, &day);
+    default:
+      return false;
+  }
 }
 
 // One walk over a form.
@@ -76,6 +94,9 @@ class Walk {
       Known(*flag, path);
     } else if (auto* date = dynamic_cast<v1::KnownDate*>(message)) {
       Known(*date, path);
+      if (!date->value().empty() && !IsDate(date->value())) {
+        check_->Mark(v1::MARK_CODE_UNKNOWN_VALUE, path);
+      }
     } else if (auto* agency = dynamic_cast<v1::KnownAgency*>(message)) {
       Known(*agency, path);
     } else if (auto* time = dynamic_cast<v1::KnownTime*>(message)) {

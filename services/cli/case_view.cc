@@ -1,5 +1,6 @@
 #include "services/cli/case_view.h"
 
+#include "absl/strings/str_cat.h"
 #include "services/cli/receipts.h"
 #include "services/cli/standing.h"
 #include "services/cli/words.h"
@@ -25,7 +26,10 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
              status.kind() == 0 ? "" : Text(status.kind()));
   record.Add("case_headline", "", status.headline());
   record.Add("outbox_state", "", Word(status.outbox_state()), "");
-  record.AddNumber("held_messages", "not sent", status.held_messages());
+  // "not sent 0" reads as what it is not.
+  record.AddNumber("held_messages",
+                   status.held_messages() > 0 ? "not sent" : "",
+                   status.held_messages());
   record.AddBool("alarm", status.alarm());
   record.Add("phone", "ring", status.phone());
   record.Add("refusal", "refused because", status.refusal());
@@ -35,7 +39,8 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
   AddTime("accepted_time", "", status.has_accepted_time(),
           status.accepted_time(), clock, &record);
   record.Add("conversation_id", "conversation", status.conversation_id());
-  record.Add("marks", "odd, kept as given", MarksText(status.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(status.marks()),
+             MarksForPeople(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());
@@ -60,9 +65,12 @@ std::vector<Record> ChildRecords(const v1::CaseStatus& status,
 // A list cell: what matters first.
 std::string StandsText(const v1::CaseStatus& status,
                        const v1::MatterStatus& matter) {
-  const std::string not_sent = NotSentLine(StandingOf(status));
+  const Standing standing = StandingOf(status);
+  const std::string not_sent = NotSentLine(standing);
   if (!not_sent.empty()) return not_sent;
-  return matter.headline().empty() ? status.headline() : matter.headline();
+  return absl::StrCat(
+      standing.misaddressed.empty() ? "" : "WRONG ADDRESS; ",
+      matter.headline().empty() ? status.headline() : matter.headline());
 }
 
 void PrintTableOf(const Record& record, const std::vector<Record>& children,
@@ -116,7 +124,9 @@ ExitCode PrintCase(const v1::CaseStatus& status, const std::string& request_id,
       break;
     }
   }
-  return ExitCodeOf(StandingOf(status));
+  const ExitCode code = ExitCodeOf(StandingOf(status));
+  PrintAdvice(code, HeardIn(status, clock).recent(), session.words());
+  return code;
 }
 
 }  // namespace baton::cli

@@ -11,7 +11,9 @@ std::vector<OptionSpec> ChildOptions(const std::string& path) {
     return absl::StrCat(path, ".", field);
   };
   return {
-      {"--child-name", "NAME", "\"Given Family\"; aliases after the name",
+      {"--child-name", "NAME",
+       "\"Given Family\"; again: an alias of the same child; a second child "
+       "needs --file",
        in("names"), Takes::kValues},
       {"--birth-date", "DATE", "YYYY-MM-DD, as precise as known, or unknown",
        in("birth_date")},

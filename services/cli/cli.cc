@@ -11,10 +11,12 @@
 #include "services/cli/doctor_command.h"
 #include "services/cli/emergency_commands.h"
 #include "services/cli/environment_tag.h"
+#include "services/cli/errors.h"
 #include "services/cli/inbox_commands.h"
 #include "services/cli/manual_commands.h"
 #include "services/cli/matter_commands.h"
 #include "services/cli/police_commands.h"
+#include "services/cli/request.h"
 #include "services/cli/school_commands.h"
 #include "services/cli/suggest.h"
 #include "services/cli/track_command.h"
@@ -96,8 +98,9 @@ absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
   return RunTagged(invocation, *session);
 }
 
-ExitCode Report(const absl::Status& error, const Environment& environment) {
-  *environment.err << Explain(error);
+ExitCode Report(const absl::Status& error, const Environment& environment,
+                const FlagOf& flag_of = {}) {
+  *environment.err << Explain(error, flag_of);
   return ExitCodeOf(error);
 }
 
@@ -125,7 +128,10 @@ ExitCode Run(const std::vector<std::string>& arguments,
     return invocation->asked ? ExitCode::kOk : ExitCode::kUsage;
   }
   auto code = RunCommand(*invocation, environment);
-  return code.ok() ? *code : Report(code.status(), environment);
+  if (code.ok()) return *code;
+  return Report(code.status(), environment, [&](absl::string_view field) {
+    return FlagFor(field, invocation->command->options);
+  });
 }
 
 }  // namespace baton::cli

@@ -104,8 +104,13 @@ ExitCode PrintSheet(const v1::HandOverResponse& response,
   if (code != ExitCode::kOk) {
     session.words() << "NOT SENT: the senders do not know of it yet.\n";
   }
-  sheet.columns.push_back("allocated_to");
   PrintMany(sheet, session);
+  if (response.items().empty()) {
+    session.err() << "NOTHING WAS HANDED OVER: under this name nobody holds "
+                     "anything here. baton council list shows under WITH how "
+                     "each name is written; give --from exactly so.\n";
+    code = ExitCode::kRefused;
+  }
   session.words() << response.items_size() << " handed over; request "
                   << Printable(request_id) << "\n";
   return code;

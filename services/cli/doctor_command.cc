@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "services/cli/case_client.h"
 #include "services/cli/certificate_verdict.h"
 #include "services/cli/diagnosis.h"
@@ -104,10 +105,13 @@ absl::StatusOr<ExitCode> RunDoctor(const std::vector<OptionSpec>&,
                                    const Session& session) {
   ASSIGN_OR_RETURN(const absl::Duration expiring, ExpiryFrom(arguments));
   if (!session.config_fault.ok()) {
-    return Print({Failed("configuration", session.config_fault.message(),
-                         "mend the file; nothing else can be checked without "
-                         "it")},
-                 session);
+    return Print(
+        {Failed(
+            "configuration",
+            absl::StrReplaceAll(session.config_fault.message(), {{"\n", "; "}}),
+            "mend the file, or name another with --config; nothing else "
+            "can be checked without it")},
+        session);
   }
   Facts facts = LookHere(arguments, expiring, session);
   if (!arguments.Has("--config-only")) {

@@ -46,11 +46,14 @@ T Detail(const absl::Status& error) {
 
 using Lines = std::vector<std::string>;
 
-void AddViolations(const absl::Status& error, Lines* lines) {
+void AddViolations(const absl::Status& error, const FlagOf& flag_of,
+                   Lines* lines) {
   const auto request = Detail<google::rpc::BadRequest>(error);
   for (const auto& violation : request.field_violations()) {
+    const std::string flag = flag_of ? flag_of(violation.field()) : "";
     lines->push_back(
-        absl::StrCat(violation.field(), ": ", violation.description()));
+        absl::StrCat(violation.field(), ": ", violation.description(),
+                     flag.empty() ? "" : absl::StrCat(" (", flag, ")")));
   }
   const auto state = Detail<google::rpc::PreconditionFailure>(error);
   for (const auto& violation : state.violations()) {
@@ -93,11 +96,16 @@ std::string WhatToDo(const absl::Status& error) {
            "has ended: live and training exchanges refuse each other; check "
            "which of them the configuration is for";
   }
+  if (Detail<google::rpc::ErrorInfo>(error).reason() == "CASE_IS_OPEN") {
+    return "baton case status with the same reference shows how it stands; "
+           "what is new goes with the commands that follow it up";
+  }
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-      return "check the address and the certificates in the configuration, "
-             "and that the service runs";
+      return "baton doctor says which of address, certificates, service and "
+             "exchange it is; until it answers, what is new here is unknown: "
+             "ring whoever it concerns";
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return "check that the certificate in the configuration is of the "
@@ -138,7 +146,8 @@ void AddNextSteps(const absl::Status& error, Lines* lines) {
     lines->push_back(absl::StrCat("where: ", Payload(error, kWhere)));
   }
   const std::string request_id = Payload(error, kRequestId);
-  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused) {
+  if (!request_id.empty() && !absl::IsNotFound(error) &&
+      ExitCodeOf(error) != ExitCode::kRefused) {
     lines->push_back(absl::StrCat("repeat with --request-id ", request_id,
                                   ": a repeat is never doubled"));
   }
@@ -182,10 +191,12 @@ ExitCode ExitCodeOf(const absl::Status& error) {
   }
 }
 
-std::string Explain(const absl::Status& error) {
+std::string Explain(const absl::Status& error, const FlagOf& flag_of) {
   Lines violations;
-  AddViolations(error, &violations);
+  AddViolations(error, {}, &violations);
   const std::string summary = Summary(error, violations);
+  violations.clear();
+  AddViolations(error, flag_of, &violations);
   Lines lines;
   AddSubmission(error, &lines);
   lines.push_back(

@@ -1,6 +1,7 @@
 #ifndef BATON_SERVICES_CLI_ERRORS_H_
 #define BATON_SERVICES_CLI_ERRORS_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -23,8 +24,12 @@ absl::Status NotSubmitted(absl::Status error, absl::string_view request_id);
 // INVALID_ARGUMENT that no service sent is the user's to mend.
 ExitCode ExitCodeOf(const absl::Status& error);
 
+// What a person typed for a field of the request, "--reference"; empty when
+// nothing stands for it.
+using FlagOf = std::function<std::string(absl::string_view field)>;
+
 // Lines for a person; ends with a line break.
-std::string Explain(const absl::Status& error);
+std::string Explain(const absl::Status& error, const FlagOf& flag_of = {});
 
 }  // namespace baton::cli
 

@@ -284,6 +284,20 @@ absl::Status SetText(const FieldDescriptor& field, const Reading& reading,
   return absl::OkStatus();
 }
 
+// One more message of a repeated field. Names after the first are aliases: a
+// second child is a form of its own, which only a file has.
+absl::Status AddRead(const FieldDescriptor& field, const Reading& reading,
+                     Message* message) {
+  const auto* reflection = message->GetReflection();
+  const bool first = reflection->FieldSize(*message, &field) == 0;
+  Message* const added = reflection->AddMessage(message, &field);
+  RETURN_IF_ERROR(ReadMessageField(reading, added));
+  if (!first && added->GetDescriptor() == v1::PersonName::descriptor()) {
+    static_cast<v1::PersonName*>(added)->set_alias(true);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
                      Message* message) {
   const auto* reflection = message->GetReflection();
@@ -299,10 +313,9 @@ absl::Status SetLeaf(const FieldDescriptor& field, const Reading& reading,
     case FieldDescriptor::CPPTYPE_BOOL:
       return SetBool(field, reading, message);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ReadMessageField(
-          reading, field.is_repeated()
-                       ? reflection->AddMessage(message, &field)
-                       : reflection->MutableMessage(message, &field));
+      if (field.is_repeated()) return AddRead(field, reading, message);
+      return ReadMessageField(reading,
+                              reflection->MutableMessage(message, &field));
     default:
       return absl::InternalError(
           absl::StrCat("no option can set ", field.full_name()));
@@ -330,6 +343,28 @@ std::pair<Message*, const FieldDescriptor*> Resolve(absl::string_view path,
     if (field == nullptr || i + 1 == names.size()) return {message, field};
     message = Inner(*field, message);
   }
+}
+
+// How many there are of the repeated message on the way to `path`, when they
+// are several: an option would speak of the first alone.
+int SeveralOn(absl::string_view path, const Message& request) {
+  const Message* message = &request;
+  const std::vector<std::string> names = absl::StrSplit(path, '.');
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    const FieldDescriptor* field =
+        message->GetDescriptor()->FindFieldByName(names[i]);
+    if (field == nullptr) return 0;
+    const auto* reflection = message->GetReflection();
+    if (!field->is_repeated()) {
+      message = &reflection->GetMessage(*message, field);
+      continue;
+    }
+    const int count = reflection->FieldSize(*message, field);
+    if (count > 1) return count;
+    if (count == 0) return 0;
+    message = &reflection->GetRepeatedMessage(*message, field, 0);
+  }
+  return 0;
 }
 
 // Which field of each oneof the options chose so far, by the option's name.
@@ -378,6 +413,12 @@ absl::Status OverlayOptions(const std::vector<OptionSpec>& options,
   for (const OptionSpec& option : options) {
     if (option.field.empty() || !arguments.Has(option.name)) continue;
     CheckChoice(option, request->GetDescriptor(), &choices, &faults);
+    if (const int several = SeveralOn(option.field, *request); several > 0) {
+      faults.Add(option.name,
+                 absl::StrCat("speaks of one child, and the file has ", several,
+                              ": say it in the file, of each"));
+      continue;
+    }
     auto [message, field] = Resolve(option.field, request);
     if (field != nullptr && field->is_repeated()) {
       message->GetReflection()->ClearField(message, field);

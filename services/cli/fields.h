@@ -41,8 +41,9 @@ absl::Status SetField(absl::string_view path, absl::string_view text,
 
 // Lays every option that was given and has a field over `request`; what a
 // repeated field held before gives way. INVALID_ARGUMENT lists every option
-// that was not understood, and those that exclude each other because they set
-// different fields of one oneof.
+// that was not understood, those that exclude each other because they set
+// different fields of one oneof, and those that speak of one child where
+// `request` has several.
 absl::Status OverlayOptions(const std::vector<OptionSpec>& options,
                             const Arguments& arguments, const LocalClock& clock,
                             google::protobuf::Message* request);

@@ -1,5 +1,6 @@
 #include "services/cli/inbox_commands.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -19,6 +20,9 @@ using Stub = CaseClient::Stub;
 
 // Messages offered and not yet on the screen.
 constexpr int kCredit = 10;
+
+// Matters counted when a watch begins.
+constexpr int kOwedPage = 500;
 
 absl::StatusOr<ExitCode> RunList(const std::vector<OptionSpec>&,
                                  const Arguments& arguments,
@@ -88,11 +92,13 @@ class Arrivals {
     bool open = stream->Write(request);
     v1::StreamInboxResponse response;
     while (open && !watch_.done() && stream->Read(&response)) {
+      watch_.Heartbeat(HeardIn(response, session_.clock()));
+      if (!said_owed_) SayOwed(client);
+      said_owed_ = true;
       if (response.has_message()) {
         Show(response.message());
         open = stream->Write(Acknowledging(response.message()));
       }
-      watch_.Heartbeat(HeardIn(response, session_.clock()));
     }
     // What was acknowledged last must still arrive there.
     stream->WritesDone();
@@ -101,6 +107,29 @@ class Arrivals {
   }
 
  private:
+  // What an earlier screen showed is not shown again: without this, an empty
+  // screen at the change of shifts would hide it.
+  void SayOwed(CaseClient& client) {
+    v1::ListInboxRequest request;
+    request.set_page_size(kOwedPage);
+    const auto list = client.Call("ListInbox", &Stub::ListInbox, request);
+    if (!list.ok()) {
+      session_.err() << "What is owed here already is unknown: baton inbox "
+                        "list.\n";
+      return;
+    }
+    const auto untaken =
+        std::count_if(list->items().begin(), list->items().end(),
+                      [](const v1::IntakeItem& item) {
+                        return item.state() == v1::MATTER_STATE_DELIVERED;
+                      });
+    session_.err() << "Owed here already: " << list->items_size()
+                   << (list->next_page_token().empty() ? "" : " and more")
+                   << ", " << untaken << " of them not taken by anybody. "
+                   << "baton inbox list shows them; here stands what arrives "
+                      "from now on.\n";
+  }
+
   void Show(const v1::Message& message) {
     if (bell_) session_.err() << '\a' << std::flush;
     if (message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
@@ -123,6 +152,7 @@ class Arrivals {
   const bool bell_;
   const Session& session_;
   Watch& watch_;
+  bool said_owed_ = false;
 };
 
 absl::StatusOr<ExitCode> RunWatch(const std::vector<OptionSpec>&,

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/cli/readable.h"
+#include "services/cli/receipts.h"
 #include "services/cli/standing.h"
 #include "services/cli/words.h"
 #include "services/common/proto_time.h"
@@ -42,6 +43,15 @@ std::string AnswerText(const v1::IntakeItem& item) {
   }
 }
 
+// Who has it now: whom it was handed to first, not who took it then.
+std::string WorkerText(const v1::IntakeItem& item) {
+  const std::string taker = PersonText(item.worker());
+  if (item.allocated_to().name().empty()) return taker;
+  const std::string now = PersonText(item.allocated_to());
+  if (item.worker().name().empty()) return now;
+  return absl::StrCat(now, "; taken by ", item.worker().name());
+}
+
 }  // namespace
 
 Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
@@ -60,9 +70,10 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
        item.received_time());
   time("delivered_time", "", item.has_delivered_time(), item.delivered_time());
   record.Add("state", "stands", Word(item.state()), StandsText(item));
+  record.Add("notes", "note", NotesText(item.matter()));
   record.AddBool("opened", item.opened());
   record.AddBool("copy", item.copy());
-  record.Add("worker", "with", item.worker().name(), PersonText(item.worker()));
+  record.Add("worker", "with", item.worker().name(), WorkerText(item));
   record.Add("holder", "next action with", AddressText(item.matter().holder()));
   record.Add("owed", "owed here", absl::StrJoin(item.owed(), "; "));
   record.Add("allocated_to", "allocated to", item.allocated_to().name(),
@@ -74,16 +85,16 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
              item.answer_state() == 0 ? "" : Word(item.answer_state()),
              AnswerText(item));
   record.Add("answer_refusal", "", item.answer_refusal());
-  record.Add("marks", "odd, kept as given", MarksText(item.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(item.marks()),
+             MarksForPeople(item.marks()));
   return record;
 }
 
 Listing IntakeListing(const Session& session) {
   Listing listing;
   listing.shape = IntakeRecord(v1::IntakeItem(), session.clock());
-  listing.columns = {"matter_id", "priority",      "kind",
-                     "sender",    "received_time", "state",
-                     "owed",      "worker",        "answer_state"};
+  listing.columns = {"matter_id", "priority", "kind", "sender", "received_time",
+                     "state",     "notes",    "owed", "worker", "answer_state"};
   return listing;
 }
 
@@ -98,6 +109,7 @@ ExitCode PrintAnswered(const v1::IntakeItem& item,
   Record record = IntakeRecord(item, session.clock());
   record.Add("request_id", "request", request_id);
   PrintRecord(record, session.format, session.out());
+  PrintAdvice(code, /*exchange_heard=*/true, session.words());
   return code;
 }
 

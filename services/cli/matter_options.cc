@@ -193,7 +193,9 @@ Options DecisionOptions() {
        "decision.open_case_reference"},
       {"--desk", "NAME", "on whose duty, when not the holder's",
        "decision.desk"},
-      {"--sleeps-tonight", "TEXT", "where a homeless young person sleeps",
+      {"--sleeps-tonight", "TEXT",
+       "where a homeless young person sleeps; required of one, as is "
+       "--accommodation",
        "decision.homeless.sleeps_tonight"},
       {"--accommodation", "WORD",
        Choices<v1::AccommodationAnswer>("what became of the offer"),

@@ -61,6 +61,24 @@ absl::Status CheckConnection(const Peer& peer, const Facts& facts) {
   return peer.handshake.secured;
 }
 
+// The class of the agency whose service answers: "police"; empty when that
+// cannot be told.
+std::string KindOf(const Peer& peer, const Facts& facts) {
+  const auto own = ReadCertificate(facts.own_certificates);
+  const auto theirs = ReadCertificate(peer.handshake.certificates);
+  if (!own.ok() || !theirs.ok() || own->spiffe_uris.empty()) return "";
+  const auto agency =
+      AgencyFromSpiffe(theirs->spiffe_uris, TrustDomainOf(own->spiffe_uris[0]));
+  return agency.ok() ? std::string(ClassName(agency->agency_class())) : "";
+}
+
+// A police force's service behind emergency_address answers every greeting and
+// no command.
+bool IsOfAnotherKind(const Peer& peer, const std::string& kind) {
+  return !peer.is_exchange && !kind.empty() &&
+         peer.name != absl::StrCat(kind, " service");
+}
+
 std::string ConnectionAdvice(const Peer& peer, const absl::Status& fault) {
   if (absl::IsNotFound(fault)) {
     return "check the address in the configuration, and this machine's DNS";
@@ -105,6 +123,14 @@ absl::StatusOr<Certificate> CertificateOf(const Peer& peer,
 
 Finding JudgePeer(const Peer& peer, const Facts& facts) {
   const absl::Status fault = CheckConnection(peer, facts);
+  const std::string kind = KindOf(peer, facts);
+  if (fault.ok() && IsOfAnotherKind(peer, kind)) {
+    return Failed(peer.name,
+                  absl::StrCat("what answers at ", peer.address, " is a ", kind,
+                               " service"),
+                  absl::StrCat("write this address as ", kind,
+                               "_address in the configuration"));
+  }
   if (fault.ok()) {
     return Ok(peer.name, absl::StrCat("answers at ", peer.address));
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "baton/v1/agency.pb.h"
+#include "baton/v1/custody.pb.h"
 #include "baton/v1/decision.pb.h"
 #include "baton/v1/identifier.pb.h"
 #include "baton/v1/known.pb.h"
@@ -149,9 +150,50 @@ void AddLine(const std::string& label, absl::string_view text, int indent,
                   Indented(text, indent + 4), "\n");
 }
 
+// Null when the type is none of ours or the bytes are not of it.
+std::unique_ptr<google::protobuf::Message> OpenPart(
+    const v1::PayloadPart& part) {
+  const Descriptor* type =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+          part.type());
+  if (type == nullptr) return nullptr;
+  std::unique_ptr<google::protobuf::Message> content(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(type)
+          ->New());
+  if (!content->ParseFromString(part.content())) return nullptr;
+  return content;
+}
+
+std::string ShortType(const std::string& type) {
+  return type.substr(type.rfind('.') + 1);
+}
+
+// What it holds, never its bytes: a part may lie in a part, such as what was
+// said before in the offer of a matter.
+std::string PartLines(const v1::PayloadPart& part, int indent,
+                      const LocalClock& clock) {
+  const std::string margin(indent, ' ');
+  auto content = OpenPart(part);
+  if (content == nullptr) {
+    return absl::StrCat(margin, "a ", Printable(part.type()), " of ",
+                        part.content().size(),
+                        " bytes, which this version cannot show\n");
+  }
+  return absl::StrCat(margin, ShortType(part.type()),
+                      part.matter_id().empty() ? " (for all children)" : "",
+                      ":\n", Readable(*content, indent + 2, clock));
+}
+
 void AddMessage(const std::string& label,
                 const google::protobuf::Message& message, int indent,
                 const LocalClock& clock, std::string* lines) {
+  if (message.GetDescriptor() == v1::PayloadPart::descriptor()) {
+    absl::StrAppend(
+        lines,
+        PartLines(static_cast<const v1::PayloadPart&>(message), indent, clock));
+    return;
+  }
   const std::string line = OneLine(message, clock);
   if (!line.empty()) return AddLine(label, line, indent, lines);
   absl::StrAppend(lines, std::string(indent, ' '), label, ":\n",
@@ -174,21 +216,6 @@ void AddRepeated(const google::protobuf::Message& message,
   }
 }
 
-// Null when the type is none of ours or the bytes are not of it.
-std::unique_ptr<google::protobuf::Message> OpenPart(
-    const v1::PayloadPart& part) {
-  const Descriptor* type =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-          part.type());
-  if (type == nullptr) return nullptr;
-  std::unique_ptr<google::protobuf::Message> content(
-      google::protobuf::MessageFactory::generated_factory()
-          ->GetPrototype(type)
-          ->New());
-  if (!content->ParseFromString(part.content())) return nullptr;
-  return content;
-}
-
 // Its name is what "baton inbox fetch" takes.
 std::string DocumentText(const v1::Attachment& document) {
   const std::string name = absl::BytesToHexString(document.sha256());
@@ -196,22 +223,6 @@ std::string DocumentText(const v1::Attachment& document) {
                       document.size_bytes(), " bytes",
                       document.matter_id().empty() ? "" : ", about ",
                       document.matter_id(), ")");
-}
-
-std::string ShortType(const std::string& type) {
-  return type.substr(type.rfind('.') + 1);
-}
-
-std::string PartLines(const v1::PayloadPart& part, const LocalClock& clock) {
-  auto content = OpenPart(part);
-  if (content == nullptr) {
-    return absl::StrCat("  a ", Printable(part.type()), " of ",
-                        part.content().size(),
-                        " bytes, which this version cannot show\n");
-  }
-  return absl::StrCat("  ", ShortType(part.type()),
-                      part.matter_id().empty() ? " (for all children)" : "",
-                      ":\n", Readable(*content, 4, clock));
 }
 
 std::string Json(const google::protobuf::Message& message) {
@@ -225,12 +236,47 @@ std::string Json(const google::protobuf::Message& message) {
   return json;
 }
 
+// `json`, an object, with one more member.
+std::string With(std::string json, absl::string_view key,
+                 absl::string_view value) {
+  json.pop_back();  // The closing brace.
+  return absl::StrCat(json, json.size() > 1 ? "," : "", "\"", key, "\":", value,
+                      "}");
+}
+
+std::string JsonPart(const v1::PayloadPart& part);
+
+// One earlier message, its parts opened too.
+std::string JsonSaid(const v1::SaidBefore& said) {
+  v1::SaidBefore rest = said;
+  rest.clear_common();
+  rest.clear_part();
+  std::string json = Json(rest);
+  if (said.has_common()) json = With(json, "common", JsonPart(said.common()));
+  if (said.has_part()) json = With(json, "part", JsonPart(said.part()));
+  return json;
+}
+
+// An offer is the one message with parts of others in it.
+std::string JsonContent(const google::protobuf::Message& content) {
+  if (content.GetDescriptor() != v1::TransferOffer::descriptor()) {
+    return Json(content);
+  }
+  auto offer = static_cast<const v1::TransferOffer&>(content);
+  const std::string history = absl::StrJoin(
+      offer.history(), ",", [](std::string* out, const v1::SaidBefore& said) {
+        out->append(JsonSaid(said));
+      });
+  offer.clear_history();
+  return With(Json(offer), "history", absl::StrCat("[", history, "]"));
+}
+
 std::string JsonPart(const v1::PayloadPart& part) {
   auto content = OpenPart(part);
   if (content == nullptr) return Json(part);
   return absl::StrCat("{\"matter_id\":", JsonString(part.matter_id()),
                       ",\"type\":", JsonString(part.type()),
-                      ",\"content\":", Json(*content), "}");
+                      ",\"content\":", JsonContent(*content), "}");
 }
 
 }  // namespace
@@ -271,12 +317,18 @@ std::string ReadableMessage(const v1::Message& message,
   add("legal basis", message.legal_basis() == v1::LEGAL_BASIS_UNSPECIFIED
                          ? "not stated"
                          : Text(message.legal_basis()));
-  add("odd, kept as given", MarksText(message.marks()));
+  add("odd, kept as given", MarksForPeople(message.marks()));
+  for (const v1::Recipient& recipient : message.recipients()) {
+    if (!recipient.has_redirected_to()) continue;
+    add("addressed to",
+        absl::StrCat(AddressText(recipient.address()), "; it went to ",
+                     AddressText(recipient.redirected_to())));
+  }
   for (const v1::Attachment& document : message.attachments()) {
     add("document", DocumentText(document));
   }
   for (const v1::PayloadPart& part : message.payload()) {
-    lines += PartLines(part, clock);
+    lines += PartLines(part, 2, clock);
   }
   return lines;
 }
@@ -284,15 +336,12 @@ std::string ReadableMessage(const v1::Message& message,
 std::string JsonMessage(const v1::Message& message) {
   v1::Message envelope = message;
   envelope.clear_payload();
-  std::string json = Json(envelope);
-  json.pop_back();  // The closing brace.
   const std::string parts =
       absl::StrJoin(message.payload(), ",",
                     [](std::string* out, const v1::PayloadPart& part) {
                       out->append(JsonPart(part));
                     });
-  return absl::StrCat(json, json.size() > 1 ? "," : "", "\"payload\":[", parts,
-                      "]}");
+  return With(Json(envelope), "payload", absl::StrCat("[", parts, "]"));
 }
 
 }  // namespace baton::cli

@@ -1,6 +1,9 @@
 #include "services/cli/receipts.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/common/proto_time.h"
 
 namespace baton::cli {
@@ -83,10 +86,47 @@ absl::Duration After(const v1::Matter& matter, const v1::Receipt& receipt) {
   return FromProto(receipt.time()) - FromProto(matter.received_time());
 }
 
+std::string NotesText(const v1::Matter& matter) {
+  std::vector<std::string> notes;
+  if (matter.has_recalled()) {
+    notes.push_back("RECALLED (wrong child): read the recall before acting");
+  }
+  if (matter.has_withdrawn()) {
+    notes.push_back("withdrawn by the sender; that closes nothing");
+  }
+  if (matter.has_corrected()) {
+    notes.push_back("corrected: read the correction too");
+  }
+  if (matter.has_offer()) {
+    notes.push_back(
+        absl::StrCat("offered to ", AddressText(matter.offer().offered_to()),
+                     ", not accepted: ", AgencyText(matter.holder().agency()),
+                     " still holds it"));
+  }
+  for (const v1::Link& link : matter.links()) {
+    if (link.has_undone()) continue;
+    notes.push_back(absl::StrCat("possible match (", Text(link.reason()),
+                                 ") with ", link.matter_id(), ", ring ",
+                                 AddressText(link.holder())));
+  }
+  if (matter.notices_in_three_months() > 0) {
+    notes.push_back(absl::StrCat(matter.notices_in_three_months(),
+                                 " police notices in three months"));
+  }
+  if (matter.restricted() && !matter.has_released()) {
+    notes.push_back("restricted: not matched, no automatic copies");
+  }
+  return absl::StrJoin(notes, "; ");
+}
+
 void AddMatter(const v1::Matter& matter, const Heard& heard,
                const LocalClock& clock, Record* record) {
   record->Add("matter_id", "matter", matter.matter_id());
   record->Add("state", "stands", Word(matter.state()), StateText(matter));
+  record->Add("notes", "note", NotesText(matter));
+  const v1::Actor& allocated = matter.allocated().actor();
+  record->Add("allocated_to", "handed to", allocated.name(),
+              PersonText(allocated));
   record->Add("holder", "next action with", AddressText(matter.holder()),
               HolderText(matter, clock));
   const bool received = matter.has_received_time();

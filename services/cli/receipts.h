@@ -27,6 +27,10 @@ std::string StateText(const v1::Matter& matter);
 // Since the exchange had the matter.
 absl::Duration After(const v1::Matter& matter, const v1::Receipt& receipt);
 
+// What else whoever looks at it must know: recalled, withdrawn, corrected, an
+// offer nobody accepted yet, a possible match and whom to ring. Empty: nothing.
+std::string NotesText(const v1::Matter& matter);
+
 // Adds everything about the matter. A receipt that is not there is "not yet"
 // when `heard` is recent and unknown otherwise.
 void AddMatter(const v1::Matter& matter, const Heard& heard,

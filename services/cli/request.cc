@@ -1,5 +1,6 @@
 #include "services/cli/request.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "services/cli/fields.h"
@@ -68,8 +69,33 @@ absl::Status FillRequest(const std::vector<OptionSpec>& options,
   v1::Actor* actor = ActorAt(actor_field, request);
   if (actor->name().empty()) *actor = session.config.actor();
   RETURN_IF_ERROR(OverlayOptions(options, arguments, session.clock(), request));
+  if (arguments.All("--child-name").size() > 1) {
+    session.err() << "ONE child: the names after the first are taken for "
+                     "aliases. Several children need --file.\n";
+  }
   ChooseRequestId(session, request);
   return absl::OkStatus();
+}
+
+std::string FlagFor(absl::string_view field,
+                    const std::vector<OptionSpec>& options) {
+  std::string path;
+  bool index = false;  // Options name a repeated field without it.
+  for (const char c : field) {
+    if (c == '[') index = true;
+    if (!index) path += c;
+    if (c == ']') index = false;
+  }
+  std::string part, whole;
+  for (const OptionSpec& option : options) {
+    if (option.field.empty()) continue;
+    if (option.field == path) return option.name;
+    if (part.empty() && absl::StartsWith(option.field, path + ".")) {
+      part = option.name;
+    }
+    if (absl::StartsWith(path, option.field + ".")) whole = option.name;
+  }
+  return part.empty() ? whole : part;
 }
 
 std::vector<OptionSpec> Joined(std::vector<OptionSpec> a,

@@ -27,6 +27,12 @@ absl::Status FillRequest(const std::vector<OptionSpec>& options,
                          absl::string_view actor_field,
                          google::protobuf::Message* request);
 
+// The option of `options` that sets `field` of a request, or something in it,
+// or that it is a part of: what to type where a service refuses the field,
+// "children[0].child". Empty when there is none.
+std::string FlagFor(absl::string_view field,
+                    const std::vector<OptionSpec>& options);
+
 // `a`, then `b`.
 std::vector<OptionSpec> Joined(std::vector<OptionSpec> a,
                                const std::vector<OptionSpec>& b);

@@ -1,10 +1,50 @@
 #include "services/cli/standing.h"
 
+#include <vector>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/cli/words.h"
 
 namespace baton::cli {
+namespace {
+
+std::string MisaddressedText(
+    const google::protobuf::RepeatedPtrField<v1::Mark>& marks,
+    const v1::Matter& matter) {
+  if (matter.has_taken()) return "";
+  std::vector<std::string> lines;
+  for (const v1::Mark& mark : marks) {
+    if (mark.code() != v1::MARK_CODE_UNKNOWN_RECIPIENT ||
+        !absl::StartsWith(mark.field(), "recipients[")) {
+      continue;
+    }
+    const std::string agency = AgencyText(matter.holder().agency());
+    lines.push_back(
+        mark.field() != "recipients[0]" || agency.empty()
+            ? absl::StrCat("WRONG ADDRESS: the exchange does not know ",
+                           mark.field(), ". They were not told: ring them.")
+            : absl::StrCat("WRONG ADDRESS: the exchange does not know whom "
+                           "this was sent to. It is with ",
+                           AddressText(matter.holder()),
+                           " instead: ring them (baton directory show ", agency,
+                           "), and whom you meant."));
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+}  // namespace
+
+std::string MisaddressedText(const v1::WaitingStatus& status) {
+  return MisaddressedText(status.marks(), status.matter());
+}
+
+std::string MisaddressedText(const v1::CaseStatus& status) {
+  return MisaddressedText(status.marks(), status.matters_size() > 0
+                                              ? status.matters(0).matter()
+                                              : v1::Matter());
+}
 
 bool IsHeld(const Standing& standing) {
   return ExitCodeOf(standing) == ExitCode::kHeld;
@@ -36,7 +76,19 @@ void PrintStanding(const Standing& standing, std::ostream& out) {
   if (!not_sent.empty() && !absl::StrContains(standing.headline, "NOT SENT")) {
     out << Printable(not_sent) << "\n";
   }
+  if (!standing.misaddressed.empty()) out << standing.misaddressed << "\n";
   if (!standing.headline.empty()) out << Printable(standing.headline) << "\n";
+}
+
+void PrintAdvice(ExitCode code, bool exchange_heard, std::ostream& out) {
+  if (code == ExitCode::kRefused) {
+    out << "The exchange refused it; what follows in this conversation waits "
+           "behind it. baton case refused says why: withdraw it there "
+           "(--withdraw ID --reason TEXT) and say it again, mended.\n";
+  } else if (code == ExitCode::kHeld && exchange_heard) {
+    out << "If this stays while the exchange is heard, something before it was "
+           "refused and holds it back: baton case refused shows what.\n";
+  }
 }
 
 }  // namespace baton::cli

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <string>
 
+#include "baton/v1/case_status.pb.h"
 #include "baton/v1/emergency_service.pb.h"
 #include "services/cli/exit_code.h"
 
@@ -17,13 +18,21 @@ struct Standing {
   bool alarm;
   std::string phone;
   std::string headline;
+  std::string misaddressed;
 };
+
+// That somebody it was sent to is not known to the exchange, and who has it
+// instead: whoever sent it believes others have it. Empty when all are known,
+// and once a person has taken it.
+std::string MisaddressedText(const v1::WaitingStatus& status);
+std::string MisaddressedText(const v1::CaseStatus& status);
 
 // Of a WaitingStatus or a CaseStatus.
 template <typename Status>
 Standing StandingOf(const Status& status) {
-  return {status.outbox_state(), status.held_messages(), status.alarm(),
-          status.phone(), status.headline()};
+  return {status.outbox_state(), status.held_messages(),
+          status.alarm(),        status.phone(),
+          status.headline(),     MisaddressedText(status)};
 }
 
 // Held, and not refused: a moment later it may be with the exchange.
@@ -39,8 +48,12 @@ ExitCode ExitCodeOf(const Standing& standing);
 // "NOT SENT, ring 0115 ..."; empty when everything reached the exchange.
 std::string NotSentLine(const Standing& standing);
 
-// Alarm, NOT SENT and headline, the gravest first, to `out`.
+// Alarm, NOT SENT, WRONG ADDRESS and headline, the gravest first, to `out`.
 void PrintStanding(const Standing& standing, std::ostream& out);
+
+// What to do about what is refused, and about what is held while the exchange
+// is heard, so that waiting alone does not help.
+void PrintAdvice(ExitCode code, bool exchange_heard, std::ostream& out);
 
 }  // namespace baton::cli
 

@@ -84,10 +84,20 @@ Finding JudgeOutbox(const v1::TestExchangeResponse& response) {
   const absl::Time oldest = FromProto(response.oldest_held_time());
   const absl::Time now = FromProto(response.service_time());
   if (response.held_messages() > 0 && (away || now - oldest > kLongHeld)) {
-    return Failed(check,
-                  absl::StrCat(response.held_messages(),
-                               " NOT SENT, the oldest since ", Iso(oldest)),
-                  "baton case list says which; ring about each of them");
+    const bool blocked = response.refused_messages() > 0;
+    return Failed(
+        check,
+        absl::StrCat(response.held_messages(), " NOT SENT, the oldest since ",
+                     Iso(oldest),
+                     blocked
+                         ? absl::StrCat(", and ", response.refused_messages(),
+                                        " refused by the exchange")
+                         : ""),
+        blocked ? "ring about each of them; baton case refused lists what was "
+                  "refused and how many wait behind it, baton case list the "
+                  "others"
+                : "baton case list and baton inbox list say which; ring about "
+                  "each of them");
   }
   if (response.refused_messages() > 0) {
     return Warning(check,

@@ -61,7 +61,9 @@ Event EventOf(const v1::TimelineEntry& entry) {
   for (const auto& delivery : entry.deliveries()) {
     details.push_back(DeliveryText(delivery));
   }
-  if (entry.marks_size() > 0) details.push_back(MarksText(entry.marks()));
+  if (entry.marks_size() > 0) {
+    details.push_back(MarksForPeople(entry.marks()));
+  }
   return {FromProto(entry.publish_time()),        Word(entry.kind()),
           absl::StrJoin(entry.matter_ids(), " "), by,
           absl::StrJoin(details, "; "),           entry.message_id()};

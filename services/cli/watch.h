@@ -66,11 +66,11 @@ grpc::Status ReadStatuses(
   auto stream = (stub.*method)(&context, request);
   Response response;
   while (!watch->done() && stream->Read(&response)) {
+    watch->Heartbeat(HeardIn(response, session.clock()));
     if (response.has_status()) {
       print(response.status());
       watch->Printed();
     }
-    watch->Heartbeat(HeardIn(response, session.clock()));
   }
   if (watch->done()) context.TryCancel();
   return stream->Finish();

@@ -76,6 +76,16 @@ std::string MarksText(
   });
 }
 
+std::string MarksForPeople(
+    const google::protobuf::RepeatedPtrField<v1::Mark>& marks) {
+  return absl::StrJoin(marks, "; ", [](std::string* out, const v1::Mark& mark) {
+    absl::StrAppend(out, Text(mark.code()));
+    if (mark.code() != v1::MARK_CODE_NO_LEGAL_BASIS && !mark.field().empty()) {
+      absl::StrAppend(out, ": ", mark.field());
+    }
+  });
+}
+
 Heard::Heard(const google::protobuf::Timestamp* time, const LocalClock& clock)
     : clock_(clock),
       ever_(time != nullptr),

@@ -55,6 +55,10 @@ std::string AgencyText(const v1::Agency& agency);
 std::string MarksText(
     const google::protobuf::RepeatedPtrField<v1::Mark>& marks);
 
+// The same as it is read: "failed check: flag.child.nhs_number; ...".
+std::string MarksForPeople(
+    const google::protobuf::RepeatedPtrField<v1::Mark>& marks);
+
 // When a feed was last heard, and so whether silence means anything.
 class Heard {
  public:

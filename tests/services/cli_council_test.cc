@@ -62,7 +62,7 @@ class FakeCouncil final : public v1::CouncilService::Service {
   Status HandOver(ServerContext*, const v1::HandOverRequest* request,
                   v1::HandOverResponse* response) override {
     hand_over = *request;
-    *response->add_items() = item;
+    if (request->from_name() != "Nobody") *response->add_items() = item;
     return Status::OK;
   }
 
@@ -289,6 +289,29 @@ TEST_F(CliCouncilTest, AHandOverPrintsItsSheet) {
   EXPECT_EQ(Run({"council", "hand-over", "--from", "A", "--to", "B"}),
             ExitCode::kHeld);
   EXPECT_THAT(out_, StartsWith("NOT SENT"));
+}
+
+// A name typed otherwise than it was taken under leaves everything where it
+// was.
+TEST_F(CliCouncilTest, AHandOverOfNothingIsNotDone) {
+  EXPECT_EQ(Run({"council", "hand-over", "--from", "Nobody", "--to", "B"}),
+            ExitCode::kRefused);
+  EXPECT_THAT(err_, HasSubstr("NOTHING WAS HANDED OVER"));
+}
+
+TEST_F(CliCouncilTest, AListSaysWhoHasItAfterAHandOver) {
+  service_.item.mutable_worker()->set_name("A. Leaver");
+  service_.item.mutable_allocated_to()->set_name("B. Stays");
+  *service_.list.add_items() = service_.item;
+  Run({"council", "list"});
+  EXPECT_THAT(out_, HasSubstr("B. Stays; taken by A. Leaver"));
+}
+
+// Waiting does not help: what to do stands below the answer.
+TEST_F(CliCouncilTest, ARefusedAnswerSaysWhereToMendIt) {
+  service_.item.set_answer_state(v1::OUTBOX_STATE_REFUSED);
+  EXPECT_EQ(Run({"council", "take", "c-4k7.1"}), ExitCode::kRefused);
+  EXPECT_THAT(out_, HasSubstr("baton case refused says why"));
 }
 
 TEST_F(CliCouncilTest, ALongListIsReadPageByPage) {

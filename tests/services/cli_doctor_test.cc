@@ -293,6 +293,16 @@ TEST_F(DoctorTest, SomebodyElseAtTheAddressIsSaid) {
                 "spiffe://baton.test/agency/school/123401");
 }
 
+// The certificate is ours and the port answers; no command would.
+TEST_F(DoctorTest, AnAddressUnderTheWrongNameIsSaid) {
+  Write("client.txtpb",
+        absl::StrReplaceAll(Read("client.txtpb"),
+                            {{"police_address", "emergency_address"}}));
+  ExpectFinding("emergency service", "FAILED", "is a police service");
+  EXPECT_THAT(FindingOf("emergency service")["advice"].get<std::string>(),
+              HasSubstr("as police_address"));
+}
+
 TEST_F(DoctorTest, ARefusalOfOurCertificateIsSaidInTheirWords) {
   handshakes_["police:1"].secured =
       absl::UnavailableError("it refuses our certificate: certificate expired");

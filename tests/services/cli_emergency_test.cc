@@ -325,7 +325,9 @@ TEST_F(CliEmergencyTest, EveryFaultOfARequestIsListed) {
   service_.answer = ToGrpc(WithReason(faults.ToStatus(), "BAD_FLAG"));
   EXPECT_EQ(Run({"emergency", "flag"}), ExitCode::kRefused);
   EXPECT_THAT(err_, StartsWith("NOT SENT.\nImmediate danger: ring 999"));
-  EXPECT_THAT(err_, HasSubstr("\n  flag.sender_reference: is required\n"));
+  EXPECT_THAT(
+      err_,
+      HasSubstr("\n  flag.sender_reference: is required (--reference)\n"));
   EXPECT_THAT(err_, HasSubstr("\n  flag.end: is before its beginning\n"));
   EXPECT_THAT(err_, HasSubstr("reason: BAD_FLAG"));
   EXPECT_THAT(err_, HasSubstr("EmergencyService.FlagWaiting at emergency:1"));

@@ -2,6 +2,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/cli/fields.h"
+#include "services/cli/request.h"
 #include "services/common/proto_time.h"
 
 namespace baton::cli {
@@ -55,6 +56,22 @@ TEST(FieldsTest, AnAddressIsACouncilUnlessItNamesItsClass) {
             v1::AGENCY_CLASS_INTEGRATED_CARE_BOARD);
   EXPECT_THAT(Fault("recipient", "a/b/c"), HasSubstr("CODE[/DESK]"));
   EXPECT_THAT(Fault("recipient", "council"), HasSubstr("CODE[/DESK]"));
+}
+
+// Who typed flags does not know the fields' names.
+TEST(FieldsTest, ARefusedFieldIsNamedByItsFlag) {
+  const std::vector<OptionSpec> options = {
+      {"--limit", "N", "of no field"},
+      {"--reference", "TEXT", "", "sender_reference"},
+      {"--child-name", "NAME", "", "children.child.names"},
+      {"--last-seen", "TIME", "", "children.last_seen_time"},
+      {"--to", "PERSON", "", "to"},
+  };
+  EXPECT_EQ(FlagFor("sender_reference", options), "--reference");
+  EXPECT_EQ(FlagFor("children", options), "--child-name");
+  EXPECT_EQ(FlagFor("children[0].last_seen_time", options), "--last-seen");
+  EXPECT_EQ(FlagFor("to.phone", options), "--to");
+  EXPECT_EQ(FlagFor("request_id", options), "");
 }
 
 TEST(FieldsTest, AMistypedChoiceSuggestsTheNearest) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "baton/v1/case_service.grpc.pb.h"
+#include "baton/v1/custody.pb.h"
 #include "tests/services/cli_fixture.h"
 
 namespace baton::cli {
@@ -119,6 +120,26 @@ TEST_F(CliInboxTest, AListShowsWhatIsOwedHere) {
   EXPECT_TRUE(service_.listed.include_settled());
 }
 
+TEST_F(CliInboxTest, AListSaysWhatElseMustBeKnown) {
+  v1::Matter* matter = item_.mutable_matter();
+  *matter->mutable_holder()->mutable_agency() = item_.sender();
+  matter->mutable_recalled();
+  matter->mutable_offer()->mutable_offered_to()->mutable_agency()->set_code(
+      "E10000024");
+  v1::Link* link = matter->add_links();
+  link->set_matter_id("c-9.1");
+  link->set_reason(v1::LINK_REASON_NHS_NUMBER);
+  link = matter->add_links();
+  link->set_matter_id("c-8.1");
+  link->mutable_undone();
+  *service_.list.add_items() = item_;
+  Run({"inbox", "list"});
+  EXPECT_THAT(out_, HasSubstr("RECALLED (wrong child)"));
+  EXPECT_THAT(out_, HasSubstr("council/E06000018 still holds it"));
+  EXPECT_THAT(out_, HasSubstr("possible match (nhs number) with c-9.1, ring"));
+  EXPECT_THAT(out_, Not(HasSubstr("c-8.1")));
+}
+
 TEST_F(CliInboxTest, AnEmptyListOfASilentExchangeIsUnknown) {
   EXPECT_EQ(Run({"inbox", "list"}), ExitCode::kOk) << err_;
   EXPECT_EQ(out_, "unknown: never heard\n");
@@ -163,6 +184,44 @@ TEST_F(CliInboxTest, OpeningIsByANamedPersonAndShowsWhatWasSaid) {
   EXPECT_THAT(out_, HasSubstr("question: known to you?"));
 }
 
+// Who is offered a matter has nothing else to go by.
+TEST_F(CliInboxTest, WhatWasSaidBeforeAnOfferIsReadable) {
+  *service_.matter.mutable_item() = item_;
+  v1::InformationRequest question;
+  question.set_question("known to you?");
+  v1::TransferOffer offer;
+  offer.set_matter_id("c-4k7.1");
+  v1::PayloadPart* said = offer.add_history()->mutable_part();
+  said->set_matter_id("c-4k7.1");
+  said->set_type(question.GetDescriptor()->full_name());
+  said->set_content(question.SerializeAsString());
+  *service_.matter.add_messages() = Arrival("m-1").message();
+  v1::PayloadPart* part = service_.matter.mutable_messages(0)->add_payload();
+  part->set_matter_id("c-4k7.1");
+  part->set_type(offer.GetDescriptor()->full_name());
+  part->set_content(offer.SerializeAsString());
+  EXPECT_EQ(Run({"inbox", "open", "c-4k7.1"}), ExitCode::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("InformationRequest:"));
+  EXPECT_THAT(out_, HasSubstr("question: known to you?"));
+  EXPECT_THAT(out_, Not(HasSubstr("content:")));
+  Run({"inbox", "open", "c-4k7.1", "-o", "json"});
+  EXPECT_THAT(out_, HasSubstr("\"content\":{\"question\":\"known to you?\"}"));
+}
+
+TEST_F(CliInboxTest, WhomItWasMeantForIsSaid) {
+  *service_.matter.mutable_item() = item_;
+  *service_.matter.add_messages() = Arrival("m-1").message();
+  v1::Recipient* recipient =
+      service_.matter.mutable_messages(0)->add_recipients();
+  *recipient->mutable_address()->mutable_agency() = item_.sender();
+  recipient->mutable_address()->set_desk("intke");
+  *recipient->mutable_redirected_to()->mutable_agency() = item_.sender();
+  recipient->mutable_redirected_to()->set_desk("intake");
+  Run({"inbox", "open", "c-4k7.1"});
+  EXPECT_THAT(out_, HasSubstr("addressed to: council/E06000018/intke; it went "
+                              "to council/E06000018/intake"));
+}
+
 TEST_F(CliInboxTest, AWatchRingsShowsAndAcknowledges) {
   service_.streams = {{.lines = {Arrival("m-1"), Arrival("m-2")}}};
   EXPECT_EQ(Run({"inbox", "watch", "--changes", "2"}), ExitCode::kOk) << err_;
@@ -173,6 +232,17 @@ TEST_F(CliInboxTest, AWatchRingsShowsAndAcknowledges) {
   EXPECT_THAT(service_.acknowledged, ElementsAre("m-1", "m-2"));
   EXPECT_EQ(service_.first.consumer(), "terminal");
   EXPECT_GT(service_.first.max_outstanding_messages(), 0);
+}
+
+// A screen opened at the change of shifts shows nothing of the shift before.
+TEST_F(CliInboxTest, AWatchSaysWhatIsOwedAlready) {
+  *service_.list.add_items() = item_;
+  *service_.list.add_items() = item_;
+  service_.list.mutable_items(1)->set_state(v1::MATTER_STATE_TAKEN);
+  service_.streams = {{.lines = {Arrival("m-1")}}};
+  Run({"inbox", "watch", "--changes", "1"});
+  EXPECT_THAT(err_, HasSubstr("Owed here already: 2, 1 of them not taken"));
+  EXPECT_LT(err_.find("The service answers"), err_.find("Owed here already"));
 }
 
 TEST_F(CliInboxTest, AWatchMayBeSilentAndHaveANameOfItsOwn) {

@@ -9,6 +9,7 @@ namespace {
 using ::grpc::ServerContext;
 using ::grpc::Status;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class FakePolice final : public v1::PoliceService::Service {
@@ -100,6 +101,36 @@ TEST_F(CliPoliceTest, FlagsDescribeOneMissingChild) {
   EXPECT_THAT(out_, HasSubstr(service_.report.request_id()));
 }
 
+// Two names look like two children to whoever types them.
+TEST_F(CliPoliceTest, ASecondNameIsAnAliasAndSaidToBe) {
+  Run({"police", "report", "--reference", "M-1", "--child-name", "Mia Test",
+       "--child-name", "Joe Test"});
+  ASSERT_EQ(service_.report.children_size(), 1);
+  const v1::Child& child = service_.report.children(0).child();
+  ASSERT_EQ(child.names_size(), 2);
+  EXPECT_FALSE(child.names(0).alias());
+  EXPECT_TRUE(child.names(1).alias());
+  EXPECT_THAT(err_, HasSubstr("ONE child"));
+}
+
+// A typing error must not look like a report that arrived where it was meant.
+TEST_F(CliPoliceTest, AnUnknownRecipientIsSaidFirst) {
+  v1::Mark* mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
+  mark->set_field("recipients[0]");
+  v1::Matter* matter = service_.status.mutable_matters(0)->mutable_matter();
+  matter->mutable_holder()->mutable_agency()->set_agency_class(
+      v1::AGENCY_CLASS_COUNCIL);
+  matter->mutable_holder()->mutable_agency()->set_code("E10000024");
+  matter->mutable_holder()->set_desk("intake");
+  Run({"police", "report", "--reference", "M-1"});
+  EXPECT_THAT(out_, StartsWith("WRONG ADDRESS"));
+  EXPECT_THAT(out_, HasSubstr("It is with council/E10000024/intake instead"));
+  matter->mutable_taken();
+  Run({"police", "report", "--reference", "M-1"});
+  EXPECT_THAT(out_, Not(HasSubstr("WRONG ADDRESS")));
+}
+
 TEST_F(CliPoliceTest, EveryChildOfTheAnswerIsShown) {
   Run({"police", "report", "--reference", "M-1"});
   EXPECT_THAT(out_, HasSubstr("c-4k7.1"));
@@ -115,12 +146,27 @@ TEST_F(CliPoliceTest, AFileCarriesSeveralChildren) {
   const std::string file = Write("report.json", R"({
     "senderReference": "M-1",
     "children": [{"episodeReference": "E-1"}, {"episodeReference": "E-2"}]})");
-  EXPECT_EQ(Run({"police", "report", "--file", file, "--episode", "E-9"}),
+  EXPECT_EQ(Run({"police", "report", "--file", file, "--reference", "M-9"}),
             ExitCode::kOk)
       << err_;
+  EXPECT_EQ(service_.report.sender_reference(), "M-9");
   ASSERT_EQ(service_.report.children_size(), 2);
-  EXPECT_EQ(service_.report.children(0).episode_reference(), "E-9");
+  EXPECT_EQ(service_.report.children(0).episode_reference(), "E-1");
   EXPECT_EQ(service_.report.children(1).episode_reference(), "E-2");
+}
+
+// A grade that reached the first sibling alone would be a wrong one for the
+// other.
+TEST_F(CliPoliceTest, AFlagOfOneChildDoesNotFitAFileOfSeveral) {
+  const std::string file = Write("report.json", R"({
+    "senderReference": "M-1",
+    "children": [{"episodeReference": "E-1"}, {"episodeReference": "E-2"}]})");
+  EXPECT_EQ(Run({"police", "report", "--file", file, "--grade", "high"}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_, StartsWith("NOT SENT."));
+  EXPECT_THAT(err_, HasSubstr("--grade: speaks of one child, and the file has "
+                              "2"));
+  EXPECT_EQ(service_.calls, 0);
 }
 
 TEST_F(CliPoliceTest, HeldIsSaidFirst) {

@@ -417,6 +417,10 @@ TEST_F(RaisedHereTest, Rule5SiblingsAreOneCaseWithAMatterEach) {
     matter.set_state(v1::MATTER_STATE_TAKEN);
     matter.mutable_taken()->mutable_actor()->set_name("A. Fenwick");
   }
+  v1::Actor* worker =
+      conversation.mutable_matters(0)->mutable_allocated()->mutable_actor();
+  worker->set_name("B. Okafor");
+  worker->set_phone("0115 496 0203");
   conversation.mutable_matters(1)->clear_taken();
   conversation.mutable_matters(1)->set_state(v1::MATTER_STATE_PUBLISHED);
   office_.Hear(conversation);
@@ -425,6 +429,8 @@ TEST_F(RaisedHereTest, Rule5SiblingsAreOneCaseWithAMatterEach) {
   ASSERT_TRUE(status.ok()) << status.status();
   ASSERT_EQ(status->matters_size(), 3);
   EXPECT_THAT(status->matters(0).headline(), HasSubstr("taken by A. Fenwick"));
+  EXPECT_THAT(status->matters(0).headline(),
+              HasSubstr("handed to B. Okafor, ring 0115 496 0203"));
   // The one who is furthest behind is told of.
   EXPECT_THAT(status->headline(),
               HasSubstr("3 children; c-1.2: with the exchange, NOT yet"));

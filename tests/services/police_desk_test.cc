@@ -56,6 +56,27 @@ class PoliceDeskTest : public testing::Test {
   std::unique_ptr<PoliceDesk> desk_;
 };
 
+TEST_F(PoliceDeskTest, ADateOfAnotherShapeIsKeptAndMarked) {
+  auto request = Report(5);
+  const char* const born[] = {"31/12/2011", "2011-13-01", "2011-12-31",
+                              "2011-12", "2011"};
+  for (int i = 0; i < 5; ++i) {
+    request.mutable_children(i)
+        ->mutable_child()
+        ->mutable_birth_date()
+        ->set_value(born[i]);
+  }
+  const auto status = office_.Call<v1::CaseStatus>(
+      [&](Instant now) { return desk_->ReportMissing(request, now); });
+  ASSERT_TRUE(status.ok()) << status.status();
+  std::vector<std::string> odd;
+  for (const v1::Mark& mark : status->marks()) {
+    if (mark.code() == v1::MARK_CODE_UNKNOWN_VALUE) odd.push_back(mark.field());
+  }
+  EXPECT_THAT(odd, testing::ElementsAre("children[0].child.birth_date",
+                                        "children[1].child.birth_date"));
+}
+
 TEST_F(PoliceDeskTest, Rule5SeveralMissingChildrenAreOneCaseWithAMatterEach) {
   const auto status = Missing(2);
   ASSERT_TRUE(status.ok()) << status.status();
