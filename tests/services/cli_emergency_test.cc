@@ -366,6 +366,28 @@ TEST_F(CliEmergencyTest, AMistypedCommandNamesTheNearest) {
   EXPECT_THAT(err_, HasSubstr("REFERENCE is missing"));
 }
 
+TEST_F(CliEmergencyTest, AMistypedCommandThatMayHaveSentIsNotSent) {
+  const std::vector<std::vector<std::string>> mistyped = {
+      {"emergancy", "flag", "--reference", "ED-1"},
+      {"emergency", "flga", "--reference", "ED-1"},
+      {"emergency", "--reference", "ED-1"},
+      {"raise", "--reference", "S-1"}};
+  for (const std::vector<std::string>& arguments : mistyped) {
+    EXPECT_EQ(Run(arguments), ExitCode::kUsage);
+    EXPECT_THAT(err_, StartsWith("NOT SENT.\nImmediate danger: ring 999"));
+  }
+  EXPECT_THAT(err_, HasSubstr("did you mean \"case raise\"?"));
+  Run({"audit", "verfy"});
+  EXPECT_THAT(err_, Not(HasSubstr("NOT SENT")));
+}
+
+TEST_F(CliEmergencyTest, AReferenceTypedAsAnOptionIsToldToStandAlone) {
+  EXPECT_EQ(Run({"emergency", "update", "--reference", "ED-1"}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_, HasSubstr("REFERENCE stands alone: baton emergency update "
+                              "REFERENCE"));
+}
+
 TEST_F(CliEmergencyTest, HelpSaysThatThisIsNeverTheOnlyRoute) {
   for (const char* command : {"flag", "update", "moved", "end", "attention"}) {
     EXPECT_EQ(Run({"emergency", command, "--help"}), ExitCode::kOk);
