@@ -365,6 +365,27 @@ TEST_F(EmergencyDeskTest, LeavingUnexpectedlyNeverEndsAWait) {
   EXPECT_TRUE(ended->ended());
 }
 
+TEST_F(EmergencyDeskTest, AnEndedWaitIsListedWhileItsEndIsNotSent) {
+  FlagAndAccept();
+  v1::EndWaitingRequest end;
+  end.set_request_id("r-2");
+  end.set_sender_reference(kReference);
+  end.mutable_actor()->set_name("Nurse Invented");
+  end.mutable_end()->set_end_reason(v1::WAITING_END_REASON_RAISED_IN_ERROR);
+  end.mutable_end()->set_reason("another child's form");
+  const auto ended = Call<v1::WaitingStatus>(
+      [&](Instant now) { return desk_->End(end, now); });
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  const auto list = [&] {
+    return Call<v1::ListWaitingResponse>(
+        [&](Instant now) { return desk_->List({}, now); });
+  };
+  ASSERT_THAT(list()->statuses(), SizeIs(1));
+  EXPECT_THAT(list()->statuses(0).headline(), HasSubstr("NOT SENT"));
+  Answer(Accepted(2));
+  EXPECT_THAT(list()->statuses(), SizeIs(0));
+}
+
 TEST_F(EmergencyDeskTest, MessagesFollowTheFlagInOrderWithItsIds) {
   ASSERT_TRUE(Flag(FlagRequest()).ok());
   v1::MoveWaitingRequest move;
