@@ -60,9 +60,9 @@ std::vector<Record> ChildRecords(const v1::CaseStatus& status,
 // A list cell: what matters first.
 std::string StandsText(const v1::CaseStatus& status,
                        const v1::MatterStatus& matter) {
-  const std::string not_sent = NotSentLine(StandingOf(status));
-  if (!not_sent.empty()) return not_sent;
-  return matter.headline().empty() ? status.headline() : matter.headline();
+  return StandsCell(StandingOf(status), matter.headline().empty()
+                                            ? status.headline()
+                                            : matter.headline());
 }
 
 void PrintTableOf(const Record& record, const std::vector<Record>& children,

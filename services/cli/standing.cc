@@ -28,6 +28,26 @@ std::string NotSentLine(const Standing& standing) {
                                              : standing.phone);
 }
 
+std::string AstrayText(
+    const google::protobuf::RepeatedPtrField<v1::Mark>& marks) {
+  std::string text;
+  for (const v1::Mark& mark : marks) {
+    if (mark.code() != v1::MARK_CODE_UNKNOWN_RECIPIENT) continue;
+    if (mark.field() == "recipients[0]") return "NOT to whom it was addressed";
+    if (absl::StartsWith(mark.field(), "recipients[")) {
+      text = "a copy NOT to whom it was addressed";
+    }
+  }
+  return text;
+}
+
+std::string StandsCell(const Standing& standing, absl::string_view headline) {
+  std::string cell = NotSentLine(standing);
+  if (cell.empty()) cell = std::string(headline);
+  if (!standing.astray.empty()) absl::StrAppend(&cell, "; ", standing.astray);
+  return cell;
+}
+
 void PrintStanding(const Standing& standing, std::ostream& out) {
   const std::string not_sent = NotSentLine(standing);
   if (standing.alarm) {
@@ -37,6 +57,11 @@ void PrintStanding(const Standing& standing, std::ostream& out) {
     out << Printable(not_sent) << "\n";
   }
   if (!standing.headline.empty()) out << Printable(standing.headline) << "\n";
+  if (!standing.astray.empty()) {
+    out << standing.astray
+        << ": the exchange knows no such agency or desk. Ring whom you meant, "
+           "and who has it instead.\n";
+  }
 }
 
 }  // namespace baton::cli

@@ -4,7 +4,9 @@
 #include <ostream>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "baton/v1/emergency_service.pb.h"
+#include "baton/v1/message.pb.h"
 #include "services/cli/exit_code.h"
 
 // Whether what was raised here has left this machine. A wait and a case say it
@@ -17,13 +19,20 @@ struct Standing {
   bool alarm;
   std::string phone;
   std::string headline;
+  // "NOT to whom it was addressed"; empty when everybody named is known.
+  std::string astray;
 };
+
+// Whether the exchange knew a recipient, or gave it to another desk.
+std::string AstrayText(
+    const google::protobuf::RepeatedPtrField<v1::Mark>& marks);
 
 // Of a WaitingStatus or a CaseStatus.
 template <typename Status>
 Standing StandingOf(const Status& status) {
-  return {status.outbox_state(), status.held_messages(), status.alarm(),
-          status.phone(), status.headline()};
+  return {status.outbox_state(), status.held_messages(),
+          status.alarm(),        status.phone(),
+          status.headline(),     AstrayText(status.marks())};
 }
 
 // Held, and not refused: a moment later it may be with the exchange.
@@ -39,7 +48,10 @@ ExitCode ExitCodeOf(const Standing& standing);
 // "NOT SENT, ring 0115 ..."; empty when everything reached the exchange.
 std::string NotSentLine(const Standing& standing);
 
-// Alarm, NOT SENT and headline, the gravest first, to `out`.
+// A list cell: NOT SENT or else `headline`, and what went astray.
+std::string StandsCell(const Standing& standing, absl::string_view headline);
+
+// Alarm, NOT SENT, headline and what went astray, the gravest first, to `out`.
 void PrintStanding(const Standing& standing, std::ostream& out);
 
 }  // namespace baton::cli

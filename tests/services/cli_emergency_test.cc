@@ -284,6 +284,21 @@ TEST_F(CliEmergencyTest, AMissingReceiptIsUnknownWhenTheExchangeIsSilent) {
   EXPECT_THAT(out_, Not(HasSubstr("not yet")));
 }
 
+TEST_F(CliEmergencyTest, ARecipientNobodyKnowsIsSaidBesideTheHeadline) {
+  v1::Mark* const mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
+  mark->set_field("recipients[0]");
+  EXPECT_EQ(Run({"emergency", "status", "ED-1"}), ExitCode::kOk);
+  EXPECT_THAT(out_, HasSubstr("\nNOT to whom it was addressed: the exchange "
+                              "knows no such agency or desk. Ring"));
+  *service_.waits.add_statuses() = service_.status;
+  Run({"emergency", "list"});
+  EXPECT_THAT(out_, HasSubstr("nobody has looked; NOT to whom it was"));
+  mark->set_field("recipients[1]");
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, HasSubstr("\na copy NOT to whom it was addressed: "));
+}
+
 TEST_F(CliEmergencyTest, AnEmptyListIsNoneOnlyWhenTheExchangeWasHeard) {
   EXPECT_EQ(Run({"emergency", "list"}), ExitCode::kOk);
   EXPECT_EQ(out_, "unknown: never heard\n");
