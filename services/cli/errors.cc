@@ -30,6 +30,10 @@ bool CameFromCall(const absl::Status& error) {
   return error.GetPayload(kWhere).has_value();
 }
 
+bool Submitted(const absl::Status& error) {
+  return error.GetPayload(kRequestId).has_value();
+}
+
 bool Unreachable(const absl::Status& error) {
   return absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error);
 }
@@ -96,8 +100,11 @@ std::string WhatToDo(const absl::Status& error) {
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-      return "check the address and the certificates in the configuration, "
-             "and that the service runs";
+      return Submitted(error)
+                 ? "ring the duty team about it now; baton doctor then says "
+                   "what is wrong"
+                 : "nothing is known until it answers: ring if it cannot wait; "
+                   "baton doctor says what is wrong";
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return "check that the certificate in the configuration is of the "
@@ -126,7 +133,7 @@ std::string Heading(const absl::Status& error) {
 
 // Danger first: the person at the keyboard may read one line only.
 void AddSubmission(const absl::Status& error, Lines* lines) {
-  if (!error.GetPayload(kRequestId).has_value()) return;
+  if (!Submitted(error)) return;
   lines->push_back(Unreachable(error)
                        ? "NOT SENT, as far as this machine knows."
                        : "NOT SENT.");
@@ -138,7 +145,9 @@ void AddNextSteps(const absl::Status& error, Lines* lines) {
     lines->push_back(absl::StrCat("where: ", Payload(error, kWhere)));
   }
   const std::string request_id = Payload(error, kRequestId);
-  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused) {
+  // What is refused, or about nothing that is there, a repeat does not mend.
+  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused &&
+      !absl::IsNotFound(error)) {
     lines->push_back(absl::StrCat("repeat with --request-id ", request_id,
                                   ": a repeat is never doubled"));
   }

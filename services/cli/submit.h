@@ -40,6 +40,11 @@ struct Submission {
   std::function<absl::Status(const Arguments&, Request*)> complete = {};
 };
 
+// `error` of a service with "flag.location" as "--location (flag.location)":
+// who typed flags knows the field by its flag only.
+absl::Status NamedByFlags(const absl::Status& error,
+                          const std::vector<OptionSpec>& options);
+
 // Prints the request as --file would read it and says that it was not sent.
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session);
@@ -75,7 +80,8 @@ Runner Submits(Submission<Client, Request, Response> submission) {
         },
         submission.is_held);
     if (!response.ok()) {
-      return NotSubmitted(response.status(), request->request_id());
+      return NotSubmitted(NamedByFlags(response.status(), options),
+                          request->request_id());
     }
     return submission.show(*response, request->request_id(), session);
   };

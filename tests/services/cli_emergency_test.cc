@@ -340,7 +340,8 @@ TEST_F(CliEmergencyTest, EveryFaultOfARequestIsListed) {
   service_.answer = ToGrpc(WithReason(faults.ToStatus(), "BAD_FLAG"));
   EXPECT_EQ(Run({"emergency", "flag"}), ExitCode::kRefused);
   EXPECT_THAT(err_, StartsWith("NOT SENT.\nImmediate danger: ring 999"));
-  EXPECT_THAT(err_, HasSubstr("\n  flag.sender_reference: is required\n"));
+  EXPECT_THAT(err_, HasSubstr("\n  --reference (flag.sender_reference): is "
+                              "required\n"));
   EXPECT_THAT(err_, HasSubstr("\n  flag.end: is before its beginning\n"));
   EXPECT_THAT(err_, HasSubstr("reason: BAD_FLAG"));
   EXPECT_THAT(err_, HasSubstr("EmergencyService.FlagWaiting at emergency:1"));
@@ -361,6 +362,7 @@ TEST_F(CliEmergencyTest, NobodyAnsweringIsNotSentAsFarAsWeKnow) {
             ExitCode::kUnreachable);
   EXPECT_THAT(err_, StartsWith("NOT SENT, as far as this machine knows."));
   EXPECT_THAT(err_, HasSubstr("repeat with --request-id 01010101-"));
+  EXPECT_THAT(err_, HasSubstr("what to do: ring the duty team about it now"));
 }
 
 TEST_F(CliEmergencyTest, AMistypedFlagIsNotSentAndNamesTheNearest) {
