@@ -326,6 +326,22 @@ TEST_F(CliEmergencyTest, AListReadsEveryPageUpToItsLimit) {
   EXPECT_EQ(Run({"emergency", "list", "--limit", "0"}), ExitCode::kUsage);
 }
 
+TEST_F(CliEmergencyTest, EveryWrongNameAndWordOfAJsonFileIsListed) {
+  const std::string file = Write("wrong.json", R"({
+    "recipient": {"agency": {"agency_class": "AGENCY_CLASS_COUNCL"}},
+    "flag": {"senderReference": "ED-7", "imediate_danger": {"value": true},
+             "child": {"names": [{"given": "Mia"}, {"familly": "Test"}]}}
+  })");
+  EXPECT_EQ(Run({"emergency", "flag", "--file", file}), ExitCode::kUsage);
+  EXPECT_THAT(err_, StartsWith("NOT SENT."));
+  EXPECT_THAT(err_, HasSubstr("wrong.json: flag.imediate_danger: is no field "
+                              "of a WaitingFlag; did you mean "
+                              "\"immediate_danger\"?"));
+  EXPECT_THAT(err_, HasSubstr("flag.child.names[1].familly: is no field"));
+  EXPECT_THAT(err_, HasSubstr("recipient.agency.agency_class: is not one of"));
+  EXPECT_THAT(err_, Not(HasSubstr("senderReference")));
+}
+
 TEST_F(CliEmergencyTest, AHeldWaitInAListIsNotSent) {
   *service_.waits.add_statuses() = service_.status;
   service_.waits.mutable_statuses(0)->set_outbox_state(v1::OUTBOX_STATE_HELD);
