@@ -1,5 +1,7 @@
 #include "services/cli/waiting_view.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "services/cli/receipts.h"
 #include "services/cli/standing.h"
@@ -25,13 +27,30 @@ void AddOutbox(const v1::WaitingStatus& status, Record* record) {
   record->Add("refusal", "refused because", status.refusal());
 }
 
+// Then the wait is counted from when it was flagged.
+bool IsArrivalBlank(const v1::WaitingStatus& status) {
+  return std::any_of(status.marks().begin(), status.marks().end(),
+                     [](const v1::Mark& mark) {
+                       return mark.code() == v1::MARK_CODE_BLANK_ANSWER &&
+                              mark.field() == "flag.arrived_time";
+                     });
+}
+
+std::string WaitText(const v1::WaitingStatus& status) {
+  if (!status.has_waiting_for()) return "";
+  const std::string wait = DurationText(FromProto(status.waiting_for()));
+  return IsArrivalBlank(status)
+             ? absl::StrCat("at least ", wait, "; arrival not stated")
+             : wait;
+}
+
 void AddWaiting(const v1::WaitingStatus& status, Record* record) {
   const absl::Duration waiting = FromProto(status.waiting_for());
   record->Add("waiting_for_seconds", status.ended() ? "waited" : "waiting for",
               status.has_waiting_for()
                   ? absl::StrCat(absl::ToInt64Seconds(waiting))
                   : "",
-              status.has_waiting_for() ? DurationText(waiting) : "");
+              WaitText(status));
   record->AddBool("ended", status.ended());
 }
 

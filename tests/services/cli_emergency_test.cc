@@ -284,6 +284,17 @@ TEST_F(CliEmergencyTest, AMissingReceiptIsUnknownWhenTheExchangeIsSilent) {
   EXPECT_THAT(out_, Not(HasSubstr("not yet")));
 }
 
+TEST_F(CliEmergencyTest, AWaitWithoutArrivalIsAtLeastAsLongAsShown) {
+  service_.status.mutable_waiting_for()->set_seconds(120);
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, Not(HasSubstr("at least")));
+  v1::Mark* const mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_BLANK_ANSWER);
+  mark->set_field("flag.arrived_time");
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, HasSubstr("at least 2 min; arrival not stated"));
+}
+
 TEST_F(CliEmergencyTest, ARecipientNobodyKnowsIsSaidBesideTheHeadline) {
   v1::Mark* const mark = service_.status.add_marks();
   mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);

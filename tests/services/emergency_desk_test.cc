@@ -258,6 +258,14 @@ TEST_F(EmergencyDeskTest, ARealNhsNumberIsRefusedInTraining) {
   EXPECT_EQ(status->environment(), v1::ENVIRONMENT_TRAINING);
 }
 
+TEST_F(EmergencyDeskTest, AnArrivalThatNobodyStatedIsMarked) {
+  const auto status = Flag(FlagRequest());
+  ASSERT_TRUE(status.ok()) << status.status();
+  ASSERT_THAT(status->marks(), SizeIs(1));
+  EXPECT_EQ(status->marks(0).code(), v1::MARK_CODE_BLANK_ANSWER);
+  EXPECT_EQ(status->marks(0).field(), "flag.arrived_time");
+}
+
 TEST_F(EmergencyDeskTest, ATypoIsMarkedAndNeverLosesTheChild) {
   v1::FlagWaitingRequest odd = FlagRequest();
   odd.mutable_flag()->mutable_child()->mutable_nhs_number()->set_value(
