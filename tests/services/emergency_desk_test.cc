@@ -266,6 +266,27 @@ TEST_F(EmergencyDeskTest, AnArrivalThatNobodyStatedIsMarked) {
   EXPECT_EQ(status->marks(0).field(), "flag.arrived_time");
 }
 
+TEST_F(EmergencyDeskTest, ABirthDateOfAnotherShapeOrYetToComeIsMarked) {
+  v1::FlagWaitingRequest odd = FlagRequest();
+  odd.mutable_flag()->mutable_arrived_time()->set_absence(v1::ABSENCE_UNKNOWN);
+  auto* const date = odd.mutable_flag()->mutable_child()->mutable_birth_date();
+  const auto mark = [&](const std::string& value) {
+    date->set_value(value);
+    odd.set_request_id(value);
+    odd.mutable_flag()->set_sender_reference(value);
+    const auto status = Flag(odd);
+    EXPECT_TRUE(status.ok()) << status.status();
+    return status.ok() && status->marks_size() == 1 ? status->marks(0).code()
+                                                    : v1::MarkCode();
+  };
+  EXPECT_EQ(mark("31/12/2012"), v1::MARK_CODE_UNKNOWN_VALUE);
+  EXPECT_EQ(mark("2012-13"), v1::MARK_CODE_UNKNOWN_VALUE);
+  EXPECT_EQ(mark("2999-01-01"), v1::MARK_CODE_ODD_TIME);
+  for (const char* good : {"2012-12-31", "2012-12", "2012"}) {
+    EXPECT_EQ(mark(good), v1::MARK_CODE_UNSPECIFIED) << good;
+  }
+}
+
 TEST_F(EmergencyDeskTest, ATypoIsMarkedAndNeverLosesTheChild) {
   v1::FlagWaitingRequest odd = FlagRequest();
   odd.mutable_flag()->mutable_child()->mutable_nhs_number()->set_value(
