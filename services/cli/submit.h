@@ -45,6 +45,11 @@ struct Submission {
 absl::Status NamedByFlags(const absl::Status& error,
                           const std::vector<OptionSpec>& options);
 
+// What was sent says that somebody is in danger: so does the answer, whatever
+// became of it.
+void RemindOfDanger(const google::protobuf::Message& request,
+                    const Session& session);
+
 // Prints the request as --file would read it and says that it was not sent.
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session);
@@ -83,6 +88,7 @@ Runner Submits(Submission<Client, Request, Response> submission) {
       return NotSubmitted(NamedByFlags(response.status(), options),
                           request->request_id());
     }
+    RemindOfDanger(*request, session);
     return submission.show(*response, request->request_id(), session);
   };
 }

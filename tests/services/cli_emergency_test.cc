@@ -295,6 +295,14 @@ TEST_F(CliEmergencyTest, AWaitWithoutArrivalIsAtLeastAsLongAsShown) {
   EXPECT_THAT(out_, HasSubstr("at least 2 min; arrival not stated"));
 }
 
+TEST_F(CliEmergencyTest, DangerThatWasSentIsNeverTheOnlyRouteEither) {
+  Run({"emergency", "flag", "--reference", "ED-1", "--immediate-danger"});
+  EXPECT_THAT(err_, HasSubstr("Immediate danger: ring 999"));
+  EXPECT_THAT(out_, StartsWith("in their system"));
+  Run({"emergency", "flag", "--reference", "ED-1", "--immediate-danger", "no"});
+  EXPECT_THAT(err_, Not(HasSubstr("Immediate danger")));
+}
+
 TEST_F(CliEmergencyTest, ARecipientNobodyKnowsIsSaidBesideTheHeadline) {
   v1::Mark* const mark = service_.status.add_marks();
   mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
