@@ -25,7 +25,9 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
              status.kind() == 0 ? "" : Text(status.kind()));
   record.Add("case_headline", "", status.headline());
   record.Add("outbox_state", "", Word(status.outbox_state()), "");
-  record.AddNumber("held_messages", "not sent", status.held_messages());
+  record.AddNumber("held_messages",
+                   status.held_messages() > 0 ? "not sent" : "",
+                   status.held_messages());
   record.AddBool("alarm", status.alarm());
   record.Add("phone", "ring", status.phone());
   record.Add("refusal", "refused because", status.refusal());
@@ -35,7 +37,8 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
   AddTime("accepted_time", "", status.has_accepted_time(),
           status.accepted_time(), clock, &record);
   record.Add("conversation_id", "conversation", status.conversation_id());
-  record.Add("marks", "odd, kept as given", MarksText(status.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(status.marks()),
+             MarksInWords(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());

@@ -74,7 +74,8 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
              item.answer_state() == 0 ? "" : Word(item.answer_state()),
              AnswerText(item));
   record.Add("answer_refusal", "", item.answer_refusal());
-  record.Add("marks", "odd, kept as given", MarksText(item.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(item.marks()),
+             MarksInWords(item.marks()));
   return record;
 }
 

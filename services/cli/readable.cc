@@ -271,7 +271,7 @@ std::string ReadableMessage(const v1::Message& message,
   add("legal basis", message.legal_basis() == v1::LEGAL_BASIS_UNSPECIFIED
                          ? "not stated"
                          : Text(message.legal_basis()));
-  add("odd, kept as given", MarksText(message.marks()));
+  add("odd, kept as given", MarksInWords(message.marks()));
   for (const v1::Attachment& document : message.attachments()) {
     add("document", DocumentText(document));
   }

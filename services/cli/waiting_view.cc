@@ -21,7 +21,9 @@ void AddTime(absl::string_view key, absl::string_view title, bool there,
 
 void AddOutbox(const v1::WaitingStatus& status, Record* record) {
   record->Add("outbox_state", "", Word(status.outbox_state()), "");
-  record->AddNumber("held_messages", "not sent", status.held_messages());
+  record->AddNumber("held_messages",
+                    status.held_messages() > 0 ? "not sent" : "",
+                    status.held_messages());
   record->AddBool("alarm", status.alarm());
   record->Add("phone", "ring", status.phone());
   record->Add("refusal", "refused because", status.refusal());
@@ -69,7 +71,8 @@ Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
           status.accepted_time(), clock, &record);
   record.Add("conversation_id", "conversation", status.conversation_id());
   AddMatter(status.matter(), heard, clock, &record);
-  record.Add("marks", "odd, kept as given", MarksText(status.marks()));
+  record.Add("marks", "odd, kept as given", MarksText(status.marks()),
+             MarksInWords(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());

@@ -293,6 +293,9 @@ TEST_F(CliEmergencyTest, AWaitWithoutArrivalIsAtLeastAsLongAsShown) {
   mark->set_field("flag.arrived_time");
   Run({"emergency", "status", "ED-1"});
   EXPECT_THAT(out_, HasSubstr("at least 2 min; arrival not stated"));
+  EXPECT_THAT(out_, HasSubstr("flag.arrived_time is not answered"));
+  Run({"emergency", "status", "ED-1", "-o", "json"});
+  EXPECT_THAT(out_, HasSubstr("\"blank-answer flag.arrived_time\""));
 }
 
 TEST_F(CliEmergencyTest, DangerThatWasSentIsNeverTheOnlyRouteEither) {
