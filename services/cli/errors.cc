@@ -11,6 +11,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "services/cli/times.h"
 #include "services/cli/words.h"
+#include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 
@@ -92,6 +93,13 @@ constexpr char kForeignAuthority[] = "certificate verify failed";
 
 std::string WhatToDo(const absl::Status& error) {
   if (!CameFromCall(error)) return "";
+  const std::string reason = ReasonOf(error);
+  if (reason == "WAIT_IS_OPEN" || reason == "CASE_IS_OPEN") {
+    return absl::StrCat(
+        "what it says now: baton ",
+        reason == "WAIT_IS_OPEN" ? "emergency" : "case",
+        " status REFERENCE; another child needs another reference");
+  }
   if (absl::StrContains(error.message(), kForeignAuthority)) {
     return "the service's certificate is of another authority than ours, or "
            "has ended: live and training exchanges refuse each other; check "

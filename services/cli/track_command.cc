@@ -38,7 +38,8 @@ absl::StatusOr<std::string> ConversationOf(const std::string& id) {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", id,
       "\" is neither a conversation, such as c-4k7, nor a matter, such as "
-      "c-4k7.1"));
+      "c-4k7.1\nof your own reference it is said by: baton case status "
+      "REFERENCE"));
 }
 
 std::string DeliveryText(const v1::Delivery& delivery) {
