@@ -352,7 +352,10 @@ absl::StatusOr<CaseBook::Page> CaseBook::List(int page_size,
       break;
     }
     ASSIGN_OR_RETURN(v1::CaseRecord record, ReadAt(it->second));
-    if (record.has_end_time() && !include_ended) continue;
+    // What of it is NOT SENT still concerns somebody.
+    const bool over =
+        record.has_end_time() && outbox_->Waiting(ThreadOf(record)).empty();
+    if (over && !include_ended) continue;
     page.records.push_back(std::move(record));
   }
   return page;

@@ -107,7 +107,8 @@ class CaseBook {
 
   absl::StatusOr<v1::CaseStatus> Status(const v1::CaseRecord& record,
                                         Instant now) const;
-  // A page of records, and the token of the next.
+  // A page of records, and the token of the next. Without `include_ended` an
+  // ended case is in it only while anything of it is NOT SENT.
   struct Page {
     std::vector<v1::CaseRecord> records;
     std::string next_page_token;

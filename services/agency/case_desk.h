@@ -72,7 +72,7 @@ class CaseDesk {
   template <typename Children>
   static void CheckChildren(Children* children, FormCheck* check) {
     if (children->empty() || children->size() > kMaxChildren) {
-      check->Fault("children", "1 to 15");
+      check->Fault("children", "1 to 15 of them, each with what is known");
     }
     size_t bytes = 0;
     for (int i = 0; i < children->size() && i < kMaxChildren; ++i) {

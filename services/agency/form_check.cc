@@ -1,8 +1,12 @@
 #include "services/agency/form_check.h"
 
+#include <optional>
+#include <string>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
+#include "absl/time/time.h"
 #include "baton/v1/identifier.pb.h"
 #include "baton/v1/known.pb.h"
 #include "google/protobuf/descriptor.h"
@@ -26,21 +30,19 @@ bool MayLieAhead(absl::string_view name) {
          name == "event_time";
 }
 
-// "2012-02-19", or as much of it as is known: "2012-02", "2012".
-bool IsDate(const std::string& text) {
+// "YYYY-MM-DD", "YYYY-MM" or "YYYY": its first day; nullopt for what is none.
+std::optional<absl::CivilDay> FirstDayOf(const std::string& date) {
   absl::CivilDay day;
   absl::CivilMonth month;
   absl::CivilYear year;
-  switch (text.size()) {
-    case 4:
-      return absl::ParseCivilTime(text, &year);
-    case 7:
-      return absl::ParseCivilTime(text, &month);
-    case 10:
-      return absl::ParseCivilTime(text, &day);
-    default:
-      return false;
+  if (date.size() == 10 && absl::ParseCivilTime(date, &day)) return day;
+  if (date.size() == 7 && absl::ParseCivilTime(date, &month)) {
+    return absl::CivilDay(month);
   }
+  if (date.size() == 4 && absl::ParseCivilTime(date, &year)) {
+    return absl::CivilDay(year);
+  }
+  return std::nullopt;
 }
 
 // One walk over a form.
@@ -94,9 +96,7 @@ class Walk {
       Known(*flag, path);
     } else if (auto* date = dynamic_cast<v1::KnownDate*>(message)) {
       Known(*date, path);
-      if (!date->value().empty() && !IsDate(date->value())) {
-        check_->Mark(v1::MARK_CODE_UNKNOWN_VALUE, path);
-      }
+      if (date->has_value()) Date(date->value(), field, path);
     } else if (auto* agency = dynamic_cast<v1::KnownAgency*>(message)) {
       Known(*agency, path);
     } else if (auto* time = dynamic_cast<v1::KnownTime*>(message)) {
@@ -124,6 +124,20 @@ class Walk {
                     "or not applicable");
     } else if (IsBlank(known)) {
       check_->Mark(v1::MARK_CODE_BLANK_ANSWER, path);
+    }
+  }
+
+  // "31/12/2012" matches no other record of the child: somebody must see it.
+  void Date(const std::string& date, const FieldDescriptor& field,
+            const std::string& path) {
+    check_->Text(date, false, FormCheck::kMaxTextBytes, path);
+    const std::optional<absl::CivilDay> day = FirstDayOf(date);
+    if (!day.has_value()) {
+      check_->Mark(v1::MARK_CODE_UNKNOWN_VALUE, path);
+    } else if (!MayLieAhead(field.name()) &&
+               absl::FromCivil(*day, absl::UTCTimeZone()) >
+                   now_ + absl::Hours(24)) {
+      check_->Mark(v1::MARK_CODE_ODD_TIME, path);
     }
   }
 

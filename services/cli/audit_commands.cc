@@ -144,7 +144,9 @@ absl::StatusOr<ExitCode> RunVerify(const std::vector<OptionSpec>&,
   RETURN_IF_ERROR(
       WriteCheckpointFile(session.config.checkpoint_file(), head.note));
   PrintVerified(head, arguments, leaves, session);
-  return ExitCode::kOk;
+  // The log holds; what was asked for is not on it.
+  const bool missing = arguments.Has("--message") && leaves.empty();
+  return missing ? ExitCode::kError : ExitCode::kOk;
 }
 
 }  // namespace
@@ -159,7 +161,9 @@ std::vector<Command> AuditCommands() {
       {"audit",
        "verify",
        "downloads the log, recomputes it, compares it with what is signed",
-       {{"--message", "ID", "also prints the entries of this message"}},
+       {{"--message", "ID",
+         "also prints the entries of this message, such as m-4k7; ends with 1 "
+         "when there is none"}},
        RunVerify},
   };
 }

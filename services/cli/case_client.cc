@@ -44,7 +44,7 @@ absl::StatusOr<AgencyService> OnlyOne(const std::vector<AgencyService>& all) {
   if (configured.empty()) {
     return absl::InvalidArgumentError(
         "the configuration has no agency's service; add its address, for "
-        "example school_address: \"localhost:7445\"");
+        "example school_address: \"localhost:7444\"");
   }
   return absl::InvalidArgumentError(
       absl::StrCat("which agency? The configuration has ",

@@ -26,7 +26,6 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
              status.kind() == 0 ? "" : Text(status.kind()));
   record.Add("case_headline", "", status.headline());
   record.Add("outbox_state", "", Word(status.outbox_state()), "");
-  // "not sent 0" reads as what it is not.
   record.AddNumber("held_messages",
                    status.held_messages() > 0 ? "not sent" : "",
                    status.held_messages());
@@ -40,7 +39,7 @@ Record CaseRecord(const v1::CaseStatus& status, const LocalClock& clock) {
           status.accepted_time(), clock, &record);
   record.Add("conversation_id", "conversation", status.conversation_id());
   record.Add("marks", "odd, kept as given", MarksText(status.marks()),
-             MarksForPeople(status.marks()));
+             MarksInWords(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());
@@ -65,12 +64,9 @@ std::vector<Record> ChildRecords(const v1::CaseStatus& status,
 // A list cell: what matters first.
 std::string StandsText(const v1::CaseStatus& status,
                        const v1::MatterStatus& matter) {
-  const Standing standing = StandingOf(status);
-  const std::string not_sent = NotSentLine(standing);
-  if (!not_sent.empty()) return not_sent;
-  return absl::StrCat(
-      standing.misaddressed.empty() ? "" : "WRONG ADDRESS; ",
-      matter.headline().empty() ? status.headline() : matter.headline());
+  return StandsCell(StandingOf(status), matter.headline().empty()
+                                            ? status.headline()
+                                            : matter.headline());
 }
 
 void PrintTableOf(const Record& record, const std::vector<Record>& children,

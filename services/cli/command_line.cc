@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -133,6 +134,15 @@ class Tree {
 
   CommandNode Describe() { return Describe(&root_); }
 
+  // Whether `app`, or any command below it, sends something.
+  bool Submits(CLI::App* app) const {
+    const Command* command = CommandOf(app);
+    if (command != nullptr) return command->submits;
+    const std::vector<CLI::App*> below = app->get_subcommands({});
+    return std::any_of(below.begin(), below.end(),
+                       [this](CLI::App* sub) { return Submits(sub); });
+  }
+
   // Null for a level that is no command by itself.
   const Command* CommandOf(const CLI::App* app) const {
     auto it = commands_.find(app);
@@ -182,8 +192,9 @@ class Tree {
 
 std::vector<std::string> SubcommandNames(CLI::App* app) {
   std::vector<std::string> names;
-  for (CLI::App* sub : app->get_subcommands({}))
-    names.push_back(sub->get_name());
+  for (CLI::App* sub : app->get_subcommands({})) {
+    if (!sub->get_group().empty()) names.push_back(sub->get_name());
+  }
   return names;
 }
 
@@ -204,20 +215,47 @@ std::string PathOf(const CLI::App* app) {
                            : absl::StrCat(PathOf(parent), " ", app->get_name());
 }
 
+// What was meant by an option that `app` has not: the nearest it has, or its
+// positional of that name.
+std::string MeantOption(const std::string& name, CLI::App* app) {
+  const std::string bare = absl::AsciiStrToUpper(absl::StripPrefix(name, "--"));
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_positional() && option->get_name(true) == bare) {
+      return absl::StrCat("; ", bare, " stands alone: ", PathOf(app), " ",
+                          bare);
+    }
+  }
+  return DidYouMean(name, OptionNames(app));
+}
+
+// What was meant by a command that `app` has not: the nearest it has, or those
+// of that name in its families.
+std::string MeantCommand(const std::string& word, CLI::App* app) {
+  std::vector<std::string> meant;
+  for (CLI::App* family : app->get_subcommands({})) {
+    const std::vector<std::string> names = SubcommandNames(family);
+    if (std::find(names.begin(), names.end(), word) != names.end()) {
+      meant.push_back(absl::StrCat("\"", family->get_name(), " ", word, "\""));
+    }
+  }
+  if (meant.empty()) return DidYouMean(word, SubcommandNames(app));
+  return absl::StrCat("; did you mean ", absl::StrJoin(meant, " or "), "?");
+}
+
 absl::Status Unknown(const std::string& word, CLI::App* app) {
   const std::vector<std::string> names = SubcommandNames(app);
   if (absl::StartsWith(word, "-")) {
     const std::string name = word.substr(0, word.find('='));
-    return absl::InvalidArgumentError(absl::StrCat(
-        "unknown option \"", name, "\"", DidYouMean(name, OptionNames(app)),
-        "\nsee ", PathOf(app), " --help"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown option \"", name, "\"", MeantOption(name, app),
+                     "\nsee ", PathOf(app), " --help"));
   }
   if (names.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", word, "\" is one argument too many"));
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("unknown command \"", word, "\"", DidYouMean(word, names),
+      absl::StrCat("unknown command \"", word, "\"", MeantCommand(word, app),
                    "\ncommands here: ", absl::StrJoin(names, ", ")));
 }
 
@@ -278,9 +316,7 @@ absl::StatusOr<Invocation> Understand(Tree& tree) {
         CheckRequired(*invocation.command, invocation.arguments, PathOf(app));
   }
   if (status.ok()) return invocation;
-  const bool submits =
-      invocation.command != nullptr && invocation.command->submits;
-  return submits ? NotSubmitted(status, "") : status;
+  return tree.Submits(app) ? NotSubmitted(status, "") : status;
 }
 
 }  // namespace
@@ -313,9 +349,7 @@ absl::StatusOr<Invocation> ParseCommandLine(
     return Invocation{nullptr, {}, tree.root().help(), true};
   } catch (const CLI::ParseError& error) {
     absl::Status status = absl::InvalidArgumentError(error.what());
-    const Command* command = tree.CommandOf(tree.Deepest());
-    return command != nullptr && command->submits ? NotSubmitted(status, "")
-                                                  : status;
+    return tree.Submits(tree.Deepest()) ? NotSubmitted(status, "") : status;
   }
   return Understand(tree);
 }

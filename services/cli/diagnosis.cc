@@ -31,7 +31,10 @@ std::vector<Finding> Diagnose(const Facts& facts) {
     findings.push_back(std::move(finding));
   }
   findings.push_back(JudgeClockHere(facts));
-  if (!facts.service.has_value()) return findings;
+  if (!facts.service.has_value()) {
+    if (facts.exchange.has_value()) AddPeer(*facts.exchange, facts, &findings);
+    return findings;
+  }
   findings.push_back(JudgeClockOfService(facts));
   AddPeer(*facts.service, facts, &findings);
   AddPeer(*facts.exchange, facts, &findings);

@@ -262,6 +262,37 @@ absl::StatusOr<v1::AgencyConfig> Wanted(const Arguments& arguments,
   return agency;
 }
 
+// "out-of-hours", which `now` has and `wanted` has not.
+std::string DesksGone(const v1::AgencyConfig& now,
+                      const v1::AgencyConfig& wanted) {
+  std::vector<std::string> gone;
+  for (const v1::DeskConfig& desk : now.desks()) {
+    if (std::none_of(wanted.desks().begin(), wanted.desks().end(),
+                     [&](const v1::DeskConfig& kept) {
+                       return kept.name() == desk.name();
+                     })) {
+      gone.push_back(desk.name());
+    }
+  }
+  return absl::StrJoin(gone, ", ");
+}
+
+// What an operator may not have meant: a code mistyped is a new agency, and a
+// desk not named again is no more.
+void PrintChange(const v1::DirectoryEntry& now, const v1::AgencyConfig& wanted,
+                 const Session& session) {
+  if (now.version() == 0) {
+    Words(session) << "added: the directory had no "
+                   << AgencyName(wanted.agency()) << "\n";
+    return;
+  }
+  const std::string gone = DesksGone(now.agency(), wanted);
+  if (gone.empty()) return;
+  Words(session) << "TAKEN AWAY: " << Printable(gone)
+                 << "; what is sent there goes to the desk for unknown "
+                    "recipients. To keep a desk, name it too: --desk\n";
+}
+
 absl::StatusOr<ExitCode> RunAdd(const Options&, const Arguments& arguments,
                                 const Session& session) {
   v1::AgencyConfig from_file;
@@ -283,7 +314,10 @@ absl::StatusOr<ExitCode> RunAdd(const Options&, const Arguments& arguments,
               session.out());
   if (!response.changed()) {
     Words(session) << "it was so already; nothing was changed\n";
-  } else if (now.version() == 0 && !wanted.off_exchange()) {
+    return ExitCode::kOk;
+  }
+  PrintChange(now, wanted, session);
+  if (now.version() == 0 && !wanted.off_exchange()) {
     PrintCertificates({agency}, session);
   }
   return ExitCode::kOk;
@@ -446,7 +480,8 @@ std::vector<Command> DirectoryCommands() {
        {agency,
         {"--name", "TEXT", "its name"},
         {"--phone", "NUMBER", "number of its duty team"},
-        {"--desk", "NAME", "a desk; all it has, when given", "",
+        {"--desk", "NAME",
+         "a desk; give all of them: one that is not named is taken away", "",
          Takes::kValues},
         {"--off-exchange", "", "it has no service here", "", Takes::kNothing},
         {"--file", "FILE",

@@ -10,6 +10,7 @@
 #include "services/cli/certificate_verdict.h"
 #include "services/cli/diagnosis.h"
 #include "services/cli/finding.h"
+#include "services/common/certificate.h"
 #include "services/common/proto_time.h"
 #include "services/common/text_config.h"
 #include "services/common/tls.h"
@@ -65,6 +66,19 @@ Peer Meet(const std::string& name, const std::string& address, bool is_exchange,
   return peer;
 }
 
+Peer MeetExchange(const Session& session) {
+  return Meet("exchange", session.config.broker_address(),
+              /*is_exchange=*/true, session);
+}
+
+// Operators have no agency's service, and send nothing.
+bool IsOperator(const Facts& facts) {
+  const auto own = ReadCertificate(facts.own_certificates);
+  if (!own.ok()) return false;
+  const auto agency = AgencyOf(*own);
+  return agency.ok() && agency->agency_class() == v1::AGENCY_CLASS_OPERATOR;
+}
+
 // What this machine shows by itself.
 Facts LookHere(const Arguments& arguments, absl::Duration expiring,
                const Session& session) {
@@ -89,8 +103,7 @@ void LookAround(const AgencyService& service, const Arguments& arguments,
                 const Session& session, Facts* facts) {
   facts->service = Meet(absl::StrCat(service.name, " service"), service.address,
                         /*is_exchange=*/false, session);
-  facts->exchange = Meet("exchange", session.config.broker_address(),
-                         /*is_exchange=*/true, session);
+  facts->exchange = MeetExchange(session);
   facts->test = TestExchange(arguments, session);
   facts->answered = session.environment.now();
 }
@@ -114,7 +127,10 @@ absl::StatusOr<ExitCode> RunDoctor(const std::vector<OptionSpec>&,
         session);
   }
   Facts facts = LookHere(arguments, expiring, session);
-  if (!arguments.Has("--config-only")) {
+  if (arguments.Has("--config-only")) return Print(Diagnose(facts), session);
+  if (IsOperator(facts) && !arguments.Has("--service")) {
+    facts.exchange = MeetExchange(session);
+  } else {
     ASSIGN_OR_RETURN(const AgencyService service,
                      ChooseService(arguments, session.config));
     LookAround(service, arguments, session, &facts);

@@ -61,11 +61,8 @@ absl::StatusOr<ExitCode> RunStatus(const std::vector<OptionSpec>&,
 // A list cell: what matters first.
 Record ListRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
   Record record = WaitingRecord(status, clock);
-  std::string stands = status.headline();
-  if (std::string line = NotSentLine(StandingOf(status)); !line.empty()) {
-    stands = line;
-  }
-  record.Add("stands", "stands", stands);
+  record.Add("stands", "stands",
+             StandsCell(StandingOf(status), status.headline()));
   return record;
 }
 

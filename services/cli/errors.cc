@@ -11,6 +11,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "services/cli/times.h"
 #include "services/cli/words.h"
+#include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 
@@ -28,6 +29,10 @@ std::string Payload(const absl::Status& error, absl::string_view type) {
 
 bool CameFromCall(const absl::Status& error) {
   return error.GetPayload(kWhere).has_value();
+}
+
+bool Submitted(const absl::Status& error) {
+  return error.GetPayload(kRequestId).has_value();
 }
 
 bool Unreachable(const absl::Status& error) {
@@ -91,21 +96,26 @@ constexpr char kForeignAuthority[] = "certificate verify failed";
 
 std::string WhatToDo(const absl::Status& error) {
   if (!CameFromCall(error)) return "";
+  const std::string reason = ReasonOf(error);
+  if (reason == "WAIT_IS_OPEN" || reason == "CASE_IS_OPEN") {
+    return absl::StrCat(
+        "what it says now: baton ",
+        reason == "WAIT_IS_OPEN" ? "emergency" : "case",
+        " status REFERENCE; another child needs another reference");
+  }
   if (absl::StrContains(error.message(), kForeignAuthority)) {
     return "the service's certificate is of another authority than ours, or "
            "has ended: live and training exchanges refuse each other; check "
            "which of them the configuration is for";
   }
-  if (Detail<google::rpc::ErrorInfo>(error).reason() == "CASE_IS_OPEN") {
-    return "baton case status with the same reference shows how it stands; "
-           "what is new goes with the commands that follow it up";
-  }
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-      return "baton doctor says which of address, certificates, service and "
-             "exchange it is; until it answers, what is new here is unknown: "
-             "ring whoever it concerns";
+      return Submitted(error)
+                 ? "ring the duty team about it now; baton doctor then says "
+                   "what is wrong"
+                 : "nothing is known until it answers: ring if it cannot wait; "
+                   "baton doctor says what is wrong";
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return "check that the certificate in the configuration is of the "
@@ -134,7 +144,7 @@ std::string Heading(const absl::Status& error) {
 
 // Danger first: the person at the keyboard may read one line only.
 void AddSubmission(const absl::Status& error, Lines* lines) {
-  if (!error.GetPayload(kRequestId).has_value()) return;
+  if (!Submitted(error)) return;
   lines->push_back(Unreachable(error)
                        ? "NOT SENT, as far as this machine knows."
                        : "NOT SENT.");
@@ -146,8 +156,9 @@ void AddNextSteps(const absl::Status& error, Lines* lines) {
     lines->push_back(absl::StrCat("where: ", Payload(error, kWhere)));
   }
   const std::string request_id = Payload(error, kRequestId);
-  if (!request_id.empty() && !absl::IsNotFound(error) &&
-      ExitCodeOf(error) != ExitCode::kRefused) {
+  // What is refused, or about nothing that is there, a repeat does not mend.
+  if (!request_id.empty() && ExitCodeOf(error) != ExitCode::kRefused &&
+      !absl::IsNotFound(error)) {
     lines->push_back(absl::StrCat("repeat with --request-id ", request_id,
                                   ": a repeat is never doubled"));
   }

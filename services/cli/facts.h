@@ -31,7 +31,8 @@ struct Facts {
   std::string own_certificates;  // PEM, of tls.certificate_file.
   std::string authorities;       // PEM, of tls.ca_file.
 
-  // Absent: only this machine was looked at.
+  // Absent: only this machine was looked at, or an operator's, and the
+  // exchange.
   std::optional<Peer> service;
   std::optional<Peer> exchange;
   // What became of the test message, at `answered` by this machine's clock.

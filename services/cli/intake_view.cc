@@ -86,7 +86,7 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
              AnswerText(item));
   record.Add("answer_refusal", "", item.answer_refusal());
   record.Add("marks", "odd, kept as given", MarksText(item.marks()),
-             MarksForPeople(item.marks()));
+             MarksInWords(item.marks()));
   return record;
 }
 

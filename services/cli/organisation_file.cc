@@ -94,15 +94,17 @@ std::vector<Organisation> ReadOrganisations(absl::string_view text,
     if (!rows.empty() && rows[0].cells.count(column) == 0) return {};
   }
   std::map<std::string, size_t> by_name;
+  std::map<int, Faults> by_line;  // So that they read as the file does.
   for (const CsvRow& row : rows) {
     v1::Agency agency;
     const std::string& class_name = row.cells.at("class");
     agency.set_agency_class(ClassFromName(class_name));
     agency.set_code(row.cells.at("code"));
     if (agency.agency_class() == v1::AGENCY_CLASS_UNSPECIFIED) {
-      faults->Add(LineName(row.line),
-                  absl::StrCat("\"", Printable(class_name), "\" is no class",
-                               DidYouMean(class_name, ClassNames())));
+      by_line[row.line].Add(
+          LineName(row.line),
+          absl::StrCat("\"", Printable(class_name), "\" is no class",
+                       DidYouMean(class_name, ClassNames())));
       continue;
     }
     const auto [it, first] =
@@ -111,11 +113,12 @@ std::vector<Organisation> ReadOrganisations(absl::string_view text,
       organisations.push_back({.line = row.line, .agency = {}});
       *organisations.back().agency.mutable_agency() = agency;
     }
-    TakeRow(row, &organisations[it->second].agency, first, faults);
+    TakeRow(row, &organisations[it->second].agency, first, &by_line[row.line]);
   }
   for (const Organisation& organisation : organisations) {
-    CheckOrganisation(organisation, faults);
+    CheckOrganisation(organisation, &by_line[organisation.line]);
   }
+  for (const auto& [line, found] : by_line) faults->AddAll(found.ToStatus());
   return organisations;
 }
 

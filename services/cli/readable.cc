@@ -317,7 +317,7 @@ std::string ReadableMessage(const v1::Message& message,
   add("legal basis", message.legal_basis() == v1::LEGAL_BASIS_UNSPECIFIED
                          ? "not stated"
                          : Text(message.legal_basis()));
-  add("odd, kept as given", MarksForPeople(message.marks()));
+  add("odd, kept as given", MarksInWords(message.marks()));
   for (const v1::Recipient& recipient : message.recipients()) {
     if (!recipient.has_redirected_to()) continue;
     add("addressed to",

@@ -1,5 +1,7 @@
 #include "services/cli/session.h"
 
+#include <map>
+
 #include "absl/strings/escaping.h"
 #include "services/common/certificate.h"
 #include "services/common/environment.h"
@@ -10,6 +12,19 @@ namespace baton::cli {
 namespace {
 
 constexpr absl::Duration kDefaultCallDeadline = absl::Seconds(10);
+
+// As in deploy/config.
+std::string UsualAddress(absl::string_view field) {
+  const std::map<absl::string_view, absl::string_view> ports = {
+      {"broker_address", "7440"},
+      {"emergency_address", "7441"},
+      {"council_address", "7442"},
+      {"police_address", "7443"},
+      {"school_address", "7444"}};
+  const auto port = ports.find(field);
+  return absl::StrCat("localhost:",
+                      port == ports.end() ? "7440" : port->second);
+}
 
 }  // namespace
 
@@ -38,9 +53,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
     const Session& session, absl::string_view field,
     const std::string& address) {
   if (address.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the configuration has no ", field,
-                     "; add it, for example ", field, ": \"localhost:7443\""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the configuration has no ", field, "; add it, for example ", field,
+        ": \"", UsualAddress(field), "\""));
   }
   return session.environment.dial(address, session.config);
 }

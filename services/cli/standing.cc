@@ -20,16 +20,22 @@ std::string MisaddressedText(
         !absl::StartsWith(mark.field(), "recipients[")) {
       continue;
     }
+    if (mark.field() != "recipients[0]") {
+      lines.push_back(
+          "WRONG ADDRESS: the exchange does not know one of those who should "
+          "get a copy. They were not told: ring them.");
+      continue;
+    }
     const std::string agency = AgencyText(matter.holder().agency());
-    lines.push_back(
-        mark.field() != "recipients[0]" || agency.empty()
-            ? absl::StrCat("WRONG ADDRESS: the exchange does not know ",
-                           mark.field(), ". They were not told: ring them.")
-            : absl::StrCat("WRONG ADDRESS: the exchange does not know whom "
-                           "this was sent to. It is with ",
-                           AddressText(matter.holder()),
-                           " instead: ring them (baton directory show ", agency,
-                           "), and whom you meant."));
+    lines.push_back(absl::StrCat(
+        "WRONG ADDRESS: the exchange does not know whom this was sent to. ",
+        agency.empty()
+            ? "Somebody else has it: ring"
+            : absl::StrCat("It is with ", AddressText(matter.holder()),
+                           " instead: ring them (baton directory "
+                           "show ",
+                           agency, "), and"),
+        " whom you meant."));
   }
   return absl::StrJoin(lines, "\n");
 }
@@ -66,6 +72,13 @@ std::string NotSentLine(const Standing& standing) {
   return absl::StrCat("NOT SENT, ring ", standing.phone.empty()
                                              ? "999 or the duty team"
                                              : standing.phone);
+}
+
+std::string StandsCell(const Standing& standing, absl::string_view headline) {
+  std::string cell = NotSentLine(standing);
+  if (cell.empty()) cell = std::string(headline);
+  return standing.misaddressed.empty() ? cell
+                                       : absl::StrCat("WRONG ADDRESS; ", cell);
 }
 
 void PrintStanding(const Standing& standing, std::ostream& out) {

@@ -4,8 +4,10 @@
 #include <ostream>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "baton/v1/case_status.pb.h"
 #include "baton/v1/emergency_service.pb.h"
+#include "baton/v1/message.pb.h"
 #include "services/cli/exit_code.h"
 
 // Whether what was raised here has left this machine. A wait and a case say it
@@ -47,6 +49,9 @@ ExitCode ExitCodeOf(const Standing& standing);
 
 // "NOT SENT, ring 0115 ..."; empty when everything reached the exchange.
 std::string NotSentLine(const Standing& standing);
+
+// A list cell: NOT SENT or else `headline`, and WRONG ADDRESS.
+std::string StandsCell(const Standing& standing, absl::string_view headline);
 
 // Alarm, NOT SENT, WRONG ADDRESS and headline, the gravest first, to `out`.
 void PrintStanding(const Standing& standing, std::ostream& out);

@@ -1,7 +1,11 @@
 #include "services/cli/submit.h"
 
+#include "absl/strings/str_cat.h"
+#include "baton/v1/known.pb.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/json_util.h"
+#include "services/cli/words.h"
 
 namespace baton::cli {
 namespace {
@@ -23,7 +27,37 @@ std::string ProtoText(const google::protobuf::Message& request) {
   return text;
 }
 
+// "immediate_danger" anywhere in it, answered with yes.
+bool SaysDanger(const google::protobuf::Message& message) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->message_type() == nullptr) continue;
+    const int count =
+        field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      const google::protobuf::Message& part =
+          field->is_repeated()
+              ? reflection->GetRepeatedMessage(message, field, i)
+              : reflection->GetMessage(message, field);
+      const auto* flag = dynamic_cast<const v1::KnownFlag*>(&part);
+      if (flag == nullptr
+              ? SaysDanger(part)
+              : field->name() == "immediate_danger" && flag->value()) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+void RemindOfDanger(const google::protobuf::Message& request,
+                    const Session& session) {
+  if (SaysDanger(request)) session.err() << kDangerLine << "\n";
+}
 
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session) {

@@ -40,6 +40,11 @@ struct Submission {
   std::function<absl::Status(const Arguments&, Request*)> complete = {};
 };
 
+// What was sent says that somebody is in danger: so does the answer, whatever
+// became of it.
+void RemindOfDanger(const google::protobuf::Message& request,
+                    const Session& session);
+
 // Prints the request as --file would read it and says that it was not sent.
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session);
@@ -77,6 +82,7 @@ Runner Submits(Submission<Client, Request, Response> submission) {
     if (!response.ok()) {
       return NotSubmitted(response.status(), request->request_id());
     }
+    RemindOfDanger(*request, session);
     return submission.show(*response, request->request_id(), session);
   };
 }

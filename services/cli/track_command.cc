@@ -38,7 +38,8 @@ absl::StatusOr<std::string> ConversationOf(const std::string& id) {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", id,
       "\" is neither a conversation, such as c-4k7, nor a matter, such as "
-      "c-4k7.1"));
+      "c-4k7.1\nof your own reference it is said by: baton case status "
+      "REFERENCE"));
 }
 
 std::string DeliveryText(const v1::Delivery& delivery) {
@@ -62,7 +63,7 @@ Event EventOf(const v1::TimelineEntry& entry) {
     details.push_back(DeliveryText(delivery));
   }
   if (entry.marks_size() > 0) {
-    details.push_back(MarksForPeople(entry.marks()));
+    details.push_back(MarksInWords(entry.marks()));
   }
   return {FromProto(entry.publish_time()),        Word(entry.kind()),
           absl::StrJoin(entry.matter_ids(), " "), by,

@@ -1,5 +1,7 @@
 #include "services/cli/waiting_view.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "services/cli/receipts.h"
 #include "services/cli/standing.h"
@@ -19,7 +21,6 @@ void AddTime(absl::string_view key, absl::string_view title, bool there,
 
 void AddOutbox(const v1::WaitingStatus& status, Record* record) {
   record->Add("outbox_state", "", Word(status.outbox_state()), "");
-  // "not sent 0" reads as what it is not.
   record->AddNumber("held_messages",
                     status.held_messages() > 0 ? "not sent" : "",
                     status.held_messages());
@@ -28,13 +29,30 @@ void AddOutbox(const v1::WaitingStatus& status, Record* record) {
   record->Add("refusal", "refused because", status.refusal());
 }
 
+// Then the wait is counted from when it was flagged.
+bool IsArrivalBlank(const v1::WaitingStatus& status) {
+  return std::any_of(status.marks().begin(), status.marks().end(),
+                     [](const v1::Mark& mark) {
+                       return mark.code() == v1::MARK_CODE_BLANK_ANSWER &&
+                              mark.field() == "flag.arrived_time";
+                     });
+}
+
+std::string WaitText(const v1::WaitingStatus& status) {
+  if (!status.has_waiting_for()) return "";
+  const std::string wait = DurationText(FromProto(status.waiting_for()));
+  return IsArrivalBlank(status)
+             ? absl::StrCat("at least ", wait, "; arrival not stated")
+             : wait;
+}
+
 void AddWaiting(const v1::WaitingStatus& status, Record* record) {
   const absl::Duration waiting = FromProto(status.waiting_for());
   record->Add("waiting_for_seconds", status.ended() ? "waited" : "waiting for",
               status.has_waiting_for()
                   ? absl::StrCat(absl::ToInt64Seconds(waiting))
                   : "",
-              status.has_waiting_for() ? DurationText(waiting) : "");
+              WaitText(status));
   record->AddBool("ended", status.ended());
 }
 
@@ -54,7 +72,7 @@ Record WaitingRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
   record.Add("conversation_id", "conversation", status.conversation_id());
   AddMatter(status.matter(), heard, clock, &record);
   record.Add("marks", "odd, kept as given", MarksText(status.marks()),
-             MarksForPeople(status.marks()));
+             MarksInWords(status.marks()));
   record.Add("exchange_heard_time", "exchange last heard", heard.Machine(),
              heard.text());
   record.AddBool("exchange_heard_recently", heard.recent());

@@ -76,12 +76,22 @@ std::string MarksText(
   });
 }
 
-std::string MarksForPeople(
+std::string MarksInWords(
     const google::protobuf::RepeatedPtrField<v1::Mark>& marks) {
   return absl::StrJoin(marks, "; ", [](std::string* out, const v1::Mark& mark) {
-    absl::StrAppend(out, Text(mark.code()));
-    if (mark.code() != v1::MARK_CODE_NO_LEGAL_BASIS && !mark.field().empty()) {
-      absl::StrAppend(out, ": ", mark.field());
+    switch (mark.code()) {
+      case v1::MARK_CODE_FAILED_CHECK:
+        return absl::StrAppend(out, mark.field(), " does not check");
+      case v1::MARK_CODE_ODD_TIME:
+        return absl::StrAppend(out, mark.field(), " is in the future or old");
+      case v1::MARK_CODE_UNKNOWN_RECIPIENT:
+        return absl::StrAppend(out, mark.field(), " is not on the exchange");
+      case v1::MARK_CODE_BLANK_ANSWER:
+        return absl::StrAppend(out, mark.field(), " is not answered");
+      case v1::MARK_CODE_NO_LEGAL_BASIS:
+        return absl::StrAppend(out, "no legal basis is stated");
+      default:
+        return absl::StrAppend(out, Word(mark.code()), " ", mark.field());
     }
   });
 }

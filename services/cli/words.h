@@ -51,12 +51,11 @@ std::string PersonText(const v1::Actor& actor);
 // "council/E06000018/intake", as its queue is named.
 std::string AddressText(const v1::Address& address);
 std::string AgencyText(const v1::Agency& agency);
-// "failed-check flag.child.nhs_number; ...".
+// "failed-check flag.child.nhs_number; ...", for programs.
 std::string MarksText(
     const google::protobuf::RepeatedPtrField<v1::Mark>& marks);
-
-// The same as it is read: "failed check: flag.child.nhs_number; ...".
-std::string MarksForPeople(
+// "flag.child.nhs_number does not check; ...", for people.
+std::string MarksInWords(
     const google::protobuf::RepeatedPtrField<v1::Mark>& marks);
 
 // When a feed was last heard, and so whether silence means anything.

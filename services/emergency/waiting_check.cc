@@ -35,6 +35,9 @@ void CheckFlag(v1::FlagWaitingRequest* request, FormCheck* check) {
   check->Size(request->incident(), kMaxIncidentBytes, "incident");
   check->Form(flag, "flag");
   check->Form(request->mutable_incident(), "incident");
+  if (!flag->has_arrived_time()) {
+    check->Mark(v1::MARK_CODE_BLANK_ANSWER, "flag.arrived_time");
+  }
   if (flag->reason() == v1::WAITING_REASON_UNSPECIFIED) {
     check->Mark(v1::MARK_CODE_BLANK_ANSWER, "flag.reason");
   }

@@ -40,7 +40,7 @@ ProgramConfigurationCertificateAndUnitAreInstalled() {
     "$units/baton-police-E23000019.service" || fail "the unit starts something else"
   ! grep '@[A-Z]*@' "$units/baton-police-E23000019.service" || fail "words left in the unit"
   expect_equal "checked" "--config $installed/police.txtpb --check_config" \
-    "$(cat "$calls")"
+    "$(tail -n 1 "$calls")"
   expect_equal "files left over" "" "$(find "$scratch" -name '*.part')"
 }
 
@@ -88,7 +88,7 @@ ADryRunShowsEverythingAndChangesNothing() {
     fail "the unit is not shown"
   grep -q 'address: "baton.example:7440"' "$scratch/shown" ||
     fail "the configuration is not shown"
-  [[ ! -e $prefix && ! -e $units && ! -e $calls ]] || fail "something was done"
+  [[ ! -e $prefix && ! -e $units ]] || fail "something was done"
 }
 
 TheCertificateSaysWhetherItIsLive() {
@@ -178,7 +178,17 @@ WordsThatAreMoreThanWordsAreRefused() {
 AConfigurationTheServiceRefusesIsAFailure() {
   make_certs
   export check_status=1
-  ! agency 2>/dev/null || fail "it was called ready"
+  expect_refused "nothing was installed" agency
+  [[ ! -e $prefix && ! -e $units ]] || fail "something was installed"
+}
+
+ARefusedConfigurationLeavesTheOneThatRuns() {
+  make_certs
+  agency
+  cp "$installed/police.txtpb" "$scratch/before"
+  export check_status=1
+  expect_refused "refuses" agency police/E23000019 --listen 10.0.0.5:7443
+  cmp "$scratch/before" "$installed/police.txtpb"
 }
 
 run_test "$@"

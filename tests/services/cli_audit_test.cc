@@ -147,7 +147,8 @@ TEST_F(CliAuditTest, PrintsTheEntriesOfAMessage) {
   EXPECT_EQ(Run({"audit", "verify", "--message", "m-2"}), ExitCode::kOk);
   EXPECT_THAT(out_, HasSubstr("delivered"));
   EXPECT_THAT(out_, Not(HasSubstr("published")));
-  Run({"audit", "verify", "--message", "m-9"});
+  EXPECT_EQ(Run({"audit", "verify", "--message", "m-9"}), ExitCode::kError);
+  EXPECT_THAT(out_, HasSubstr("audit verified"));
   EXPECT_THAT(out_, HasSubstr("no entry names message m-9"));
 }
 

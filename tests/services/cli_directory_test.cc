@@ -131,6 +131,17 @@ TEST_F(CliDirectoryTest, AddsAnAgencyAndSaysWhatIsNext) {
   EXPECT_THAT(out_, HasSubstr("deploy/make-certs DIR --add school/123456\n"));
 }
 
+TEST_F(CliDirectoryTest, SaysWhichDeskIsTakenAwayAndWhatIsNew) {
+  Run({"directory", "add", "council/E06000018", "--desk", "out-of-hours"});
+  EXPECT_THAT(out_, HasSubstr("TAKEN AWAY: intake; "));
+  Run({"directory", "add", "council/E06000018", "--phone", "0115 2"});
+  EXPECT_THAT(out_, Not(HasSubstr("TAKEN AWAY")));
+  EXPECT_THAT(out_, Not(HasSubstr("added")));
+  Run({"directory", "add", "council/E0600018", "--phone", "0115 1", "--name",
+       "Nottingham", "--desk", "intake"});
+  EXPECT_THAT(out_, HasSubstr("added: the directory had no council/E0600018"));
+}
+
 TEST_F(CliDirectoryTest, ChangesOnlyWhatTheFlagsSay) {
   EXPECT_EQ(Run({"directory", "add", "council/E06000018", "--phone", "0115 1"}),
             ExitCode::kOk)

@@ -189,6 +189,27 @@ TEST_F(DoctorTest, ConfigOnlyAsksNobody) {
   EXPECT_EQ(service_.asked.request_id(), "");
 }
 
+TEST_F(DoctorTest, AnOperatorIsToldOfTheExchangeAndSendsNothing) {
+  Configure("operator-OPS");
+  Write("client.txtpb",
+        absl::StrReplaceAll(Read("client.txtpb"),
+                            {{"police_address: \"police:1\"", ""}}));
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOk) << out_ << err_;
+  EXPECT_THAT(out_, HasSubstr("all 8 checks are green"));
+  EXPECT_EQ(service_.asked.request_id(), "");
+  handshakes_["broker:1"] = Nobody();
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kError);
+  EXPECT_THAT(out_, HasSubstr("FAILED   exchange "));
+}
+
+TEST_F(DoctorTest, WhoForgotTheServiceIsNotGreen) {
+  Write("client.txtpb",
+        absl::StrReplaceAll(Read("client.txtpb"),
+                            {{"police_address: \"police:1\"", ""}}));
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kUsage);
+  EXPECT_THAT(err_, HasSubstr("has no agency's service"));
+}
+
 TEST_F(DoctorTest, SeveralServicesLeaveAChoice) {
   Write("client.txtpb", Read("client.txtpb") + "school_address: \"school:1\"");
   EXPECT_EQ(Run({"doctor"}), ExitCode::kUsage);

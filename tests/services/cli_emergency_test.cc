@@ -284,6 +284,43 @@ TEST_F(CliEmergencyTest, AMissingReceiptIsUnknownWhenTheExchangeIsSilent) {
   EXPECT_THAT(out_, Not(HasSubstr("not yet")));
 }
 
+TEST_F(CliEmergencyTest, AWaitWithoutArrivalIsAtLeastAsLongAsShown) {
+  service_.status.mutable_waiting_for()->set_seconds(120);
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, Not(HasSubstr("at least")));
+  v1::Mark* const mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_BLANK_ANSWER);
+  mark->set_field("flag.arrived_time");
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, HasSubstr("at least 2 min; arrival not stated"));
+  EXPECT_THAT(out_, HasSubstr("flag.arrived_time is not answered"));
+  Run({"emergency", "status", "ED-1", "-o", "json"});
+  EXPECT_THAT(out_, HasSubstr("\"blank-answer flag.arrived_time\""));
+}
+
+TEST_F(CliEmergencyTest, DangerThatWasSentIsNeverTheOnlyRouteEither) {
+  Run({"emergency", "flag", "--reference", "ED-1", "--immediate-danger"});
+  EXPECT_THAT(err_, HasSubstr("Immediate danger: ring 999"));
+  EXPECT_THAT(out_, StartsWith("in their system"));
+  Run({"emergency", "flag", "--reference", "ED-1", "--immediate-danger", "no"});
+  EXPECT_THAT(err_, Not(HasSubstr("Immediate danger")));
+}
+
+TEST_F(CliEmergencyTest, ARecipientNobodyKnowsIsSaidFirst) {
+  v1::Mark* const mark = service_.status.add_marks();
+  mark->set_code(v1::MARK_CODE_UNKNOWN_RECIPIENT);
+  mark->set_field("recipients[0]");
+  EXPECT_EQ(Run({"emergency", "status", "ED-1"}), ExitCode::kOk);
+  EXPECT_THAT(out_, StartsWith("WRONG ADDRESS: the exchange does not know "
+                               "whom this was sent to. Somebody else has it"));
+  *service_.waits.add_statuses() = service_.status;
+  Run({"emergency", "list"});
+  EXPECT_THAT(out_, HasSubstr("WRONG ADDRESS; in their system"));
+  mark->set_field("recipients[1]");
+  Run({"emergency", "status", "ED-1"});
+  EXPECT_THAT(out_, HasSubstr("one of those who should get a copy"));
+}
+
 TEST_F(CliEmergencyTest, AnEmptyListIsNoneOnlyWhenTheExchangeWasHeard) {
   EXPECT_EQ(Run({"emergency", "list"}), ExitCode::kOk);
   EXPECT_EQ(out_, "unknown: never heard\n");
@@ -309,6 +346,22 @@ TEST_F(CliEmergencyTest, AListReadsEveryPageUpToItsLimit) {
   EXPECT_THAT(out_, Not(HasSubstr("ED-2")));
   EXPECT_THAT(out_, HasSubstr("The list goes on"));
   EXPECT_EQ(Run({"emergency", "list", "--limit", "0"}), ExitCode::kUsage);
+}
+
+TEST_F(CliEmergencyTest, EveryWrongNameAndWordOfAJsonFileIsListed) {
+  const std::string file = Write("wrong.json", R"({
+    "recipient": {"agency": {"agency_class": "AGENCY_CLASS_COUNCL"}},
+    "flag": {"senderReference": "ED-7", "imediate_danger": {"value": true},
+             "child": {"names": [{"given": "Mia"}, {"familly": "Test"}]}}
+  })");
+  EXPECT_EQ(Run({"emergency", "flag", "--file", file}), ExitCode::kUsage);
+  EXPECT_THAT(err_, StartsWith("NOT SENT."));
+  EXPECT_THAT(err_, HasSubstr("wrong.json: flag.imediate_danger: is no field "
+                              "of a WaitingFlag; did you mean "
+                              "\"immediate_danger\"?"));
+  EXPECT_THAT(err_, HasSubstr("flag.child.names[1].familly: is no field"));
+  EXPECT_THAT(err_, HasSubstr("recipient.agency.agency_class: is not one of"));
+  EXPECT_THAT(err_, Not(HasSubstr("senderReference")));
 }
 
 TEST_F(CliEmergencyTest, AHeldWaitInAListIsNotSent) {
@@ -348,6 +401,7 @@ TEST_F(CliEmergencyTest, NobodyAnsweringIsNotSentAsFarAsWeKnow) {
             ExitCode::kUnreachable);
   EXPECT_THAT(err_, StartsWith("NOT SENT, as far as this machine knows."));
   EXPECT_THAT(err_, HasSubstr("repeat with --request-id 01010101-"));
+  EXPECT_THAT(err_, HasSubstr("what to do: ring the duty team about it now"));
 }
 
 TEST_F(CliEmergencyTest, AMistypedFlagIsNotSentAndNamesTheNearest) {
@@ -366,6 +420,28 @@ TEST_F(CliEmergencyTest, AMistypedCommandNamesTheNearest) {
   EXPECT_THAT(err_, HasSubstr("\"ED-2\" is one argument too many"));
   EXPECT_EQ(Run({"emergency", "status"}), ExitCode::kUsage);
   EXPECT_THAT(err_, HasSubstr("REFERENCE is missing"));
+}
+
+TEST_F(CliEmergencyTest, AMistypedCommandThatMayHaveSentIsNotSent) {
+  const std::vector<std::vector<std::string>> mistyped = {
+      {"emergancy", "flag", "--reference", "ED-1"},
+      {"emergency", "flga", "--reference", "ED-1"},
+      {"emergency", "--reference", "ED-1"},
+      {"raise", "--reference", "S-1"}};
+  for (const std::vector<std::string>& arguments : mistyped) {
+    EXPECT_EQ(Run(arguments), ExitCode::kUsage);
+    EXPECT_THAT(err_, StartsWith("NOT SENT.\nImmediate danger: ring 999"));
+  }
+  EXPECT_THAT(err_, HasSubstr("did you mean \"case raise\"?"));
+  Run({"audit", "verfy"});
+  EXPECT_THAT(err_, Not(HasSubstr("NOT SENT")));
+}
+
+TEST_F(CliEmergencyTest, AReferenceTypedAsAnOptionIsToldToStandAlone) {
+  EXPECT_EQ(Run({"emergency", "update", "--reference", "ED-1"}),
+            ExitCode::kUsage);
+  EXPECT_THAT(err_, HasSubstr("REFERENCE stands alone: baton emergency update "
+                              "REFERENCE"));
 }
 
 TEST_F(CliEmergencyTest, HelpSaysThatThisIsNeverTheOnlyRoute) {

@@ -258,6 +258,35 @@ TEST_F(EmergencyDeskTest, ARealNhsNumberIsRefusedInTraining) {
   EXPECT_EQ(status->environment(), v1::ENVIRONMENT_TRAINING);
 }
 
+TEST_F(EmergencyDeskTest, AnArrivalThatNobodyStatedIsMarked) {
+  const auto status = Flag(FlagRequest());
+  ASSERT_TRUE(status.ok()) << status.status();
+  ASSERT_THAT(status->marks(), SizeIs(1));
+  EXPECT_EQ(status->marks(0).code(), v1::MARK_CODE_BLANK_ANSWER);
+  EXPECT_EQ(status->marks(0).field(), "flag.arrived_time");
+}
+
+TEST_F(EmergencyDeskTest, ABirthDateOfAnotherShapeOrYetToComeIsMarked) {
+  v1::FlagWaitingRequest odd = FlagRequest();
+  odd.mutable_flag()->mutable_arrived_time()->set_absence(v1::ABSENCE_UNKNOWN);
+  auto* const date = odd.mutable_flag()->mutable_child()->mutable_birth_date();
+  const auto mark = [&](const std::string& value) {
+    date->set_value(value);
+    odd.set_request_id(value);
+    odd.mutable_flag()->set_sender_reference(value);
+    const auto status = Flag(odd);
+    EXPECT_TRUE(status.ok()) << status.status();
+    return status.ok() && status->marks_size() == 1 ? status->marks(0).code()
+                                                    : v1::MarkCode();
+  };
+  EXPECT_EQ(mark("31/12/2012"), v1::MARK_CODE_UNKNOWN_VALUE);
+  EXPECT_EQ(mark("2012-13"), v1::MARK_CODE_UNKNOWN_VALUE);
+  EXPECT_EQ(mark("2999-01-01"), v1::MARK_CODE_ODD_TIME);
+  for (const char* good : {"2012-12-31", "2012-12", "2012"}) {
+    EXPECT_EQ(mark(good), v1::MARK_CODE_UNSPECIFIED) << good;
+  }
+}
+
 TEST_F(EmergencyDeskTest, ATypoIsMarkedAndNeverLosesTheChild) {
   v1::FlagWaitingRequest odd = FlagRequest();
   odd.mutable_flag()->mutable_child()->mutable_nhs_number()->set_value(
@@ -363,6 +392,27 @@ TEST_F(EmergencyDeskTest, LeavingUnexpectedlyNeverEndsAWait) {
       [&](Instant now) { return desk_->End(end, now); });
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_TRUE(ended->ended());
+}
+
+TEST_F(EmergencyDeskTest, AnEndedWaitIsListedWhileItsEndIsNotSent) {
+  FlagAndAccept();
+  v1::EndWaitingRequest end;
+  end.set_request_id("r-2");
+  end.set_sender_reference(kReference);
+  end.mutable_actor()->set_name("Nurse Invented");
+  end.mutable_end()->set_end_reason(v1::WAITING_END_REASON_RAISED_IN_ERROR);
+  end.mutable_end()->set_reason("another child's form");
+  const auto ended = Call<v1::WaitingStatus>(
+      [&](Instant now) { return desk_->End(end, now); });
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  const auto list = [&] {
+    return Call<v1::ListWaitingResponse>(
+        [&](Instant now) { return desk_->List({}, now); });
+  };
+  ASSERT_THAT(list()->statuses(), SizeIs(1));
+  EXPECT_THAT(list()->statuses(0).headline(), HasSubstr("NOT SENT"));
+  Answer(Accepted(2));
+  EXPECT_THAT(list()->statuses(), SizeIs(0));
 }
 
 TEST_F(EmergencyDeskTest, MessagesFollowTheFlagInOrderWithItsIds) {
