@@ -603,9 +603,8 @@ TEST(CalendarTest, KnowsBankHolidays) {
 
 TEST(CalendarTest, LondonTimeIsThatOfTheTimeZone) {
   absl::TimeZone london;
-  if (!absl::LoadTimeZone("Europe/London", &london)) {
-    GTEST_SKIP() << "this machine has no time zones";
-  }
+  ASSERT_TRUE(absl::LoadTimeZone("Europe/London", &london))
+      << "package tzdata is missing; deploy/install-deps installs it";
   for (absl::Time time = absl::FromCivil(CivilDay(2025, 12, 30), london);
        time < absl::FromCivil(CivilDay(2028, 1, 3), london);
        time += absl::Minutes(30)) {
