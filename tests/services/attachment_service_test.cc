@@ -24,6 +24,7 @@
 #include "services/common/tls.h"
 #include "storage/crypto.h"
 #include "storage/vault.h"
+#include "tests/support/broker_text.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -35,20 +36,7 @@ constexpr char kHospital[] = "emergency-RX1RA";
 constexpr char kCouncil[] = "council-E06000018";
 constexpr char kCounty[] = "council-E10000024";
 
-constexpr char kBrokerConfig[] = R"(
-  listen_address: "127.0.0.1:0"
-  tls {
-    ca_file: "CERTS/ca.pem"
-    certificate_file: "CERTS/exchange-baton.pem"
-    key_file: "CERTS/exchange-baton.key"
-  }
-  trust_domain: "baton.test"
-  environment: ENVIRONMENT_TRAINING
-  data_directory: "broker"
-  vault_key_file: "CERTS/vault.key"
-  checkpoint_key_file: "CERTS/checkpoint.key"
-  checkpoint_origin: "baton.test/nottingham"
-  access_file: "access.txtpb"
+constexpr char kAgencies[] = R"(
   agencies {
     agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
     desks { name: "replies" }
@@ -175,8 +163,8 @@ class AttachmentServiceTest : public testing::Test {
 
   void StartBroker() {
     Write("access.txtpb", kAccess);
-    const auto config =
-        ReadBrokerConfig(Write("broker.txtpb", kBrokerConfig + more_config_));
+    const auto config = ReadBrokerConfig(Write(
+        "broker.txtpb", absl::StrCat(kBrokerText, kAgencies, more_config_)));
     ASSERT_TRUE(config.ok()) << config.status();
     auto broker = Broker::Start(*config, &clock_, &random_,
                                 rocksdb::FileSystem::Default());
@@ -659,8 +647,8 @@ TEST_F(AttachmentServiceTest, AnErasedDocumentIsGone) {
 }
 
 TEST_F(AttachmentServiceTest, ConfigurationIsCheckedWhole) {
-  const auto config =
-      ReadBrokerConfig(Write("bad.txtpb", absl::StrCat(kBrokerConfig, R"(
+  const auto config = ReadBrokerConfig(
+      Write("bad.txtpb", absl::StrCat(kBrokerText, kAgencies, R"(
         attachment_media_types: ["image/png", "application/zip"]
         limits {
           max_attachment_bytes: 20971521

@@ -21,6 +21,7 @@
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
 #include "services/council/council.h"
+#include "tests/support/broker_text.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temp_dir.h"
 
@@ -33,20 +34,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr char kBrokerConfig[] = R"(
-  listen_address: "127.0.0.1:0"
-  tls {
-    ca_file: "CERTS/ca.pem"
-    certificate_file: "CERTS/exchange-baton.pem"
-    key_file: "CERTS/exchange-baton.key"
-  }
-  trust_domain: "baton.test"
-  environment: ENVIRONMENT_TRAINING
-  data_directory: "broker"
-  vault_key_file: "CERTS/vault.key"
-  checkpoint_key_file: "CERTS/checkpoint.key"
-  checkpoint_origin: "baton.test/nottingham"
-  access_file: "access.txtpb"
+constexpr char kAgencies[] = R"(
   agencies {
     agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
     desks { name: "replies" }
@@ -129,7 +117,8 @@ class CouncilServiceTest : public testing::Test {
 
   void StartExchange() {
     Write("access.txtpb", kAccess);
-    const auto config = ReadBrokerConfig(Write("broker.txtpb", kBrokerConfig));
+    const auto config = ReadBrokerConfig(
+        Write("broker.txtpb", absl::StrCat(kBrokerText, kAgencies)));
     ASSERT_TRUE(config.ok()) << config.status();
     auto broker = Broker::Start(*config, &clock_, &random_,
                                 rocksdb::FileSystem::Default());

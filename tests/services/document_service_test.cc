@@ -22,6 +22,7 @@
 #include "services/school/school.h"
 #include "storage/crypto.h"
 #include "tests/support/breaking_line.h"
+#include "tests/support/broker_text.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -29,20 +30,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kBrokerConfig[] = R"(
-  listen_address: "127.0.0.1:0"
-  tls {
-    ca_file: "CERTS/ca.pem"
-    certificate_file: "CERTS/exchange-baton.pem"
-    key_file: "CERTS/exchange-baton.key"
-  }
-  trust_domain: "baton.test"
-  environment: ENVIRONMENT_TRAINING
-  data_directory: "broker"
-  vault_key_file: "CERTS/vault.key"
-  checkpoint_key_file: "CERTS/checkpoint.key"
-  checkpoint_origin: "baton.test/nottingham"
-  access_file: "access.txtpb"
+constexpr char kAgencies[] = R"(
   agencies {
     agency { agency_class: AGENCY_CLASS_SCHOOL code: "123401" }
     desks { name: "replies" }
@@ -127,8 +115,8 @@ class DocumentServiceTest : public testing::Test {
 
   void SetUp() override {
     Write("access.txtpb", kAccess, {});
-    const auto config =
-        ReadBrokerConfig(Write("broker.txtpb", kBrokerConfig, {}));
+    const auto config = ReadBrokerConfig(
+        Write("broker.txtpb", absl::StrCat(kBrokerText, kAgencies), {}));
     ASSERT_TRUE(config.ok()) << config.status();
     auto broker = Broker::Start(*config, &clock_, &random_,
                                 rocksdb::FileSystem::Default());

@@ -450,10 +450,13 @@ TEST(CityTest, EveryRequestSurvivesTheWireAndJson) {
     ASSERT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
         *parsed, *arrival.request));
     const std::string line = PlanLine(arrival);
-    google::protobuf::Struct whole;
+    // Not a Struct: its map has another layout under ThreadSanitizer than in
+    // Debian's libprotobuf.
+    google::protobuf::Value whole;
     ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(line, &whole).ok())
         << line;
-    ASSERT_EQ(whole.fields().at("rpc").string_value(), arrival.rpc);
+    ASSERT_TRUE(whole.has_struct_value()) << line;
+    ASSERT_THAT(line, ::testing::HasSubstr("\"rpc\": \"" + arrival.rpc + "\""));
     const std::string json = line.substr(line.find("\"request\": ") + 11);
     const auto status = google::protobuf::util::JsonStringToMessage(
         json.substr(0, json.size() - 1), parsed.get());
@@ -600,9 +603,8 @@ TEST(CalendarTest, KnowsBankHolidays) {
 
 TEST(CalendarTest, LondonTimeIsThatOfTheTimeZone) {
   absl::TimeZone london;
-  if (!absl::LoadTimeZone("Europe/London", &london)) {
-    GTEST_SKIP() << "this machine has no time zones";
-  }
+  ASSERT_TRUE(absl::LoadTimeZone("Europe/London", &london))
+      << "package tzdata is missing; deploy/install-deps installs it";
   for (absl::Time time = absl::FromCivil(CivilDay(2025, 12, 30), london);
        time < absl::FromCivil(CivilDay(2028, 1, 3), london);
        time += absl::Minutes(30)) {

@@ -324,6 +324,30 @@ class AcceptedAndMarkedTest(CityTest):
                 mark = [("MARK_CODE_ODD_TIME", "flag.arrived_time")]
                 self.assertEqual(self.marks(status, message), [mark, mark])
 
+    def test_danger_that_overtakes_is_marked_on_the_copy_that_did(self):
+        def publish(priority):
+            self.hospital.call("BrokerService/Publish", messages=[envelope(
+                ordering_key="one", priority=priority)])
+
+        def pull():
+            received, = self.council.call(
+                "BrokerService/Pull", queue=INTAKE, max_messages=1,
+                wait="10s").received_messages
+            return received.message
+
+        def overtook(message):
+            return any(mark.code ==
+                       message_pb2.MARK_CODE_EARLIER_MESSAGE_PENDING
+                       for mark in message.marks)
+
+        publish("PRIORITY_ROUTINE")
+        self.assertFalse(overtook(pull()))  # Leased, not settled.
+        publish("PRIORITY_IMMEDIATE_DANGER")
+        danger = pull()
+        self.assertEqual(danger.priority,
+                         message_pb2.PRIORITY_IMMEDIATE_DANGER)
+        self.assertTrue(overtook(danger))
+
     def test_an_unknown_recipient_is_owned_by_a_named_desk(self):
         with Caller(self.town, COUNTY) as county:
             status, message = self.flagged("ED-3", county, COUNTY_INTAKE,
