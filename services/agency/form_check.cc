@@ -1,5 +1,6 @@
 #include "services/agency/form_check.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "baton/v1/child.pb.h"
 #include "baton/v1/identifier.pb.h"
 #include "baton/v1/known.pb.h"
 #include "google/protobuf/descriptor.h"
@@ -45,6 +47,20 @@ std::optional<absl::CivilDay> FirstDayOf(const std::string& date) {
   return std::nullopt;
 }
 
+// True when nothing says which child it is.
+bool IsNobody(const v1::Child& child) {
+  const bool named =
+      std::any_of(child.names().begin(), child.names().end(),
+                  [](const v1::PersonName& name) {
+                    return !name.given().empty() || !name.family().empty();
+                  });
+  return !named && !child.birth_date().has_value() &&
+         !child.expected_birth_date().has_value() &&
+         child.nhs_number().value().empty() &&
+         child.pupil_number().value().empty() &&
+         child.local_identifiers().empty();
+}
+
 // One walk over a form.
 class Walk {
  public:
@@ -52,6 +68,7 @@ class Walk {
 
   void Visit(Message* form, const std::string& path) {
     const Reflection& reflection = *form->GetReflection();
+    MarkLeftOut(*form, reflection, path);
     std::vector<const FieldDescriptor*> fields;
     reflection.ListFields(*form, &fields);
     for (const FieldDescriptor* field : fields) {
@@ -61,6 +78,22 @@ class Walk {
   }
 
  private:
+  // Which child, and what the worry is: nobody leaves these out on purpose.
+  void MarkLeftOut(const Message& form, const Reflection& reflection,
+                   const std::string& path) {
+    const auto& shape = *form.GetDescriptor();
+    const FieldDescriptor* const child = shape.FindFieldByName("child");
+    if (child != nullptr && child->message_type() == v1::Child::descriptor() &&
+        IsNobody(static_cast<const v1::Child&>(
+            reflection.GetMessage(form, child)))) {
+      check_->Mark(v1::MARK_CODE_BLANK_ANSWER, path + ".child");
+    }
+    const FieldDescriptor* const concern = shape.FindFieldByName("concern");
+    if (concern != nullptr && !reflection.HasField(form, concern)) {
+      check_->Mark(v1::MARK_CODE_BLANK_ANSWER, path + ".concern");
+    }
+  }
+
   void VisitField(Message* form, const Reflection& reflection,
                   const FieldDescriptor& field, const std::string& path) {
     if (field.is_repeated()) {

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "services/agency/intake_record.h"
 #include "services/common/ids.h"
 #include "storage/keys.h"
 #include "storage/status.h"
@@ -15,6 +16,7 @@ constexpr size_t kLoadPage = 1000;
 
 // Decided here or, a copy, by its holder; or somebody else's by now.
 bool IsSettled(const v1::IntakeRecord& record) {
+  if (AwaitsAnotherDecision(record)) return false;
   return record.state() == v1::MATTER_STATE_DECIDED || record.passed_on() ||
          record.matter().state() == v1::MATTER_STATE_DECIDED;
 }

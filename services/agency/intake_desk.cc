@@ -271,6 +271,10 @@ absl::Status IntakeDesk::TakeConversation(
     if (!record.has_value()) continue;
     if (!AddCustody(agency_, conversation, matter, &*record)) continue;
     intake_->Write(&*record);
+    // What was opened as a copy, or while it was offered, is ours to tell now.
+    if (OwesFirstRead(*record)) {
+      first_reads_.Add(matter.matter_id(), parts_.loop->now());
+    }
   }
   return absl::OkStatus();
 }

@@ -97,8 +97,10 @@ bool AddCustody(const v1::Agency& agency, const v1::Conversation& conversation,
   *record->mutable_opened_by() = conversation.opened_by();
   record->set_kind(conversation.kind());
   const bool holds = SameAgency(matter.holder().agency(), agency);
-  // Custody that came to us by transfer is ours to act on.
+  // Custody that came to us by transfer is ours to act on, and to say that we
+  // have read it: what the last holder read ended with his custody.
   if (holds) record->set_copy(false);
+  if (holds && !matter.has_first_read()) record->set_first_read_told(false);
   record->set_passed_on(
       !holds && std::any_of(matter.past_custodies().begin(),
                             matter.past_custodies().end(),
@@ -106,6 +108,13 @@ bool AddCustody(const v1::Agency& agency, const v1::Conversation& conversation,
                               return SameAgency(past.holder().agency(), agency);
                             }));
   return true;
+}
+
+bool AwaitsAnotherDecision(const v1::IntakeRecord& record) {
+  return record.state() == v1::MATTER_STATE_DECIDED &&
+         record.outcome() == v1::OUTCOME_NOT_OURS_TRANSFER_OFFERED &&
+         record.has_matter() && !record.matter().has_offer() &&
+         !record.passed_on() && !record.copy();
 }
 
 std::vector<std::string> OwedBy(const v1::Agency& agency,
@@ -120,6 +129,9 @@ std::vector<std::string> OwedBy(const v1::Agency& agency,
   } else if (holds && record.state() < v1::MATTER_STATE_DECIDED &&
              record.kind() != v1::MESSAGE_KIND_ALERT) {
     owed.push_back("decide");
+  }
+  if (holds && AwaitsAnotherDecision(record)) {
+    owed.push_back("offer it to somebody, or decide anew");
   }
   if (matter.has_offer() &&
       SameAgency(matter.offer().offered_to().agency(), agency)) {

@@ -36,6 +36,10 @@ void AddMessage(const v1::Message& message, uint64_t inbox_number,
 bool AddCustody(const v1::Agency& agency, const v1::Conversation& conversation,
                 const v1::Matter& matter, v1::IntakeRecord* record);
 
+// Decided "not ours", and still ours with nobody offered it: the offer was
+// declined, or never made.
+bool AwaitsAnotherDecision(const v1::IntakeRecord& record);
+
 // What `agency` owes on the matter, in words: "take", "decide", "answer the
 // offer" ... Empty: nothing.
 std::vector<std::string> OwedBy(const v1::Agency& agency,

@@ -60,13 +60,50 @@ bool TakesRecall(const v1::ActOnMatterRequest& request,
                      });
 }
 
+// The holder's own taking, not that of a duty beside it.
+bool TakesAsHolder(const v1::ActOnMatterRequest& request,
+                   const v1::Agency& agency, const v1::IntakeRecord& matter) {
+  if (!request.has_taken() || TakesRecall(request, agency, matter)) {
+    return false;
+  }
+  if (!Holds(agency, matter)) return !HasDuty(agency, matter);
+  const std::string& desk = request.taken().desk();
+  return desk.empty() || desk == matter.matter().holder().desk();
+}
+
+bool IsAboutHomelessness(const v1::IntakeRecord& matter) {
+  return matter.kind() == v1::MESSAGE_KIND_HOMELESS_PRESENTATION ||
+         std::any_of(matter.matter().duties().begin(),
+                     matter.matter().duties().end(), [](const v1::Duty& duty) {
+                       return duty.code() == v1::DUTY_CODE_HOMELESS;
+                     });
+}
+
+// As the exchange asks: asked here, the person is still at the screen.
+absl::Status CheckHomeless(const v1::IntakeRecord& matter,
+                           const v1::ActOnMatterRequest& request) {
+  if (!request.has_decision() || !IsAboutHomelessness(matter)) {
+    return absl::OkStatus();
+  }
+  const v1::HomelessAnswer& answer = request.decision().homeless();
+  Faults faults;
+  if (answer.sleeps_tonight().value().empty()) {
+    faults.Add("decision.homeless.sleeps_tonight",
+               "is required: where the young person sleeps tonight");
+  }
+  if (answer.accommodation() == v1::ACCOMMODATION_ANSWER_UNSPECIFIED) {
+    faults.Add("decision.homeless.accommodation",
+               "must be stated: accepted, or offered and refused");
+  }
+  return faults.ToStatus();
+}
+
 // What was said changes how the matter is shown here.
 void Note(const v1::ActOnMatterRequest& request, const v1::Agency& agency,
           uint64_t outbox_id, v1::IntakeRecord* matter) {
   matter->set_answer_outbox_id(outbox_id);
-  const bool for_duty = (!Holds(agency, *matter) && HasDuty(agency, *matter)) ||
-                        TakesRecall(request, agency, *matter);
-  if (request.has_taken() && !for_duty) {
+  const bool for_duty = !Holds(agency, *matter) && HasDuty(agency, *matter);
+  if (TakesAsHolder(request, agency, *matter)) {
     matter->set_state(std::max(matter->state(), v1::MATTER_STATE_TAKEN));
     *matter->mutable_worker() = request.taken().worker();
   } else if (request.has_decision() && !for_duty &&
@@ -101,6 +138,24 @@ bool GoesOn(const v1::IntakeRecord& matter) {
 
 const v1::Actor& WorkerOf(const v1::IntakeRecord& matter) {
   return matter.has_allocated_to() ? matter.allocated_to() : matter.worker();
+}
+
+// A second worker who took it would believe that they alone have it. Whom it
+// was handed to may take it too.
+absl::Status CheckNotTaken(const v1::ActOnMatterRequest& request,
+                           const v1::Agency& agency,
+                           const v1::IntakeRecord& matter) {
+  const std::string& taker = request.taken().worker().name();
+  if (!TakesAsHolder(request, agency, matter) ||
+      matter.state() < v1::MATTER_STATE_TAKEN ||
+      matter.worker().name().empty() || taker == matter.worker().name() ||
+      taker == matter.allocated_to().name()) {
+    return absl::OkStatus();
+  }
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        "another worker has taken matter ", matter.matter_id(),
+                        "; allocate it to move it to somebody else")),
+                    "TAKEN");
 }
 
 absl::Status CheckHandOver(const v1::HandOverRequest& request) {
@@ -269,6 +324,8 @@ absl::StatusOr<uint64_t> MatterDesk::Say(
   std::optional<v1::IntakeRecord> matter = known.received;
   if (matter.has_value()) {
     RETURN_IF_ERROR(CheckMayAct(*matter, request));
+    RETURN_IF_ERROR(CheckNotTaken(request, agency_, *matter));
+    RETURN_IF_ERROR(CheckHomeless(*matter, request));
     // Who holds the matter takes it first, and then a recall about it.
     const bool owes_it_first =
         Holds(agency_, *matter) && matter->state() < v1::MATTER_STATE_TAKEN;

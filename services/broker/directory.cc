@@ -97,13 +97,14 @@ absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
 }
 
 Directory::Route Directory::Resolve(const v1::Address& address) const {
+  if (FindQueue(QueueName(address)) != nullptr) return {address, true};
   const v1::AgencyConfig* const agency = FindAgency(address.agency());
-  v1::Address resolved = address;
-  if (agency != nullptr && address.desk().empty() && !agency->desks().empty()) {
-    resolved.set_desk(agency->desks(0).name());
+  if (agency == nullptr || agency->desks().empty()) {
+    return {unknown_recipient_desk_, false};
   }
-  if (FindQueue(QueueName(resolved)) != nullptr) return {resolved, true};
-  return {unknown_recipient_desk_, false};
+  v1::Address first = address;
+  first.set_desk(agency->desks(0).name());
+  return {first, address.desk().empty()};
 }
 
 const QueuePolicy* Directory::FindQueue(absl::string_view queue) const {

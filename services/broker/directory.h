@@ -34,9 +34,10 @@ class Directory {
   static void Check(const v1::AgencyConfig& agency, const std::string& path,
                     Faults* faults);
 
-  // Where a message to `address` goes: the desk itself, the agency's default
-  // desk when the desk is empty, or the desk that owns messages to unknown
-  // recipients, among them those off the exchange; `known` is false then.
+  // Where a message to `address` goes: the desk itself, or the agency's first
+  // when the desk is empty. `known` is false when there is no such desk: it
+  // goes to the agency's first all the same, and to the desk that owns messages
+  // to unknown recipients when the agency is unknown or off the exchange.
   struct Route {
     v1::Address address;
     bool known;

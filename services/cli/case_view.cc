@@ -90,6 +90,7 @@ std::vector<Record> CaseRecords(const v1::CaseStatus& status,
     Record& record = records.emplace_back(CaseRecord(status, clock));
     AddChild(matter, HeardIn(status, clock), clock, &record);
     record.Add("stands_text", "stands", StandsText(status, matter));
+    record.set_urgent(NeedsRinging(StandingOf(status)));
   }
   return records;
 }

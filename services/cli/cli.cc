@@ -95,7 +95,9 @@ absl::StatusOr<ExitCode> RunCommand(const Invocation& invocation,
     return command.submits ? NotSubmitted(session.status(), "")
                            : session.status();
   }
-  return RunTagged(invocation, *session);
+  auto code = RunTagged(invocation, *session);
+  if (code.ok()) return code;
+  return WithNumberToRing(code.status(), session->config.phone());
 }
 
 ExitCode Report(const absl::Status& error, const Environment& environment,

@@ -63,6 +63,7 @@ Record ListRecord(const v1::WaitingStatus& status, const LocalClock& clock) {
   Record record = WaitingRecord(status, clock);
   record.Add("stands", "stands",
              StandsCell(StandingOf(status), status.headline()));
+  record.set_urgent(NeedsRinging(StandingOf(status)));
   return record;
 }
 

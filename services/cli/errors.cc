@@ -21,6 +21,7 @@ namespace {
 // Payloads of ours beside those the service sent.
 constexpr char kWhere[] = "baton/where";
 constexpr char kRequestId[] = "baton/request_id";
+constexpr char kPhone[] = "baton/phone";
 
 std::string Payload(const absl::Status& error, absl::string_view type) {
   auto payload = error.GetPayload(type);
@@ -94,6 +95,17 @@ std::string Summary(const absl::Status& error, const Lines& violations) {
 // What OpenSSL says, by way of gRPC, of an authority that is not ours.
 constexpr char kForeignAuthority[] = "certificate verify failed";
 
+// Nobody answered: the telephone does.
+std::string RingInstead(const absl::Status& error) {
+  const std::string phone = Payload(error, kPhone);
+  return absl::StrCat(
+      Submitted(error) ? "ring the duty team about it now"
+                       : "nothing is known until it answers: ring if it cannot "
+                         "wait",
+      phone.empty() ? "" : absl::StrCat(", ", phone),
+      "; baton doctor then says what is wrong");
+}
+
 std::string WhatToDo(const absl::Status& error) {
   if (!CameFromCall(error)) return "";
   const std::string reason = ReasonOf(error);
@@ -103,6 +115,9 @@ std::string WhatToDo(const absl::Status& error) {
         reason == "WAIT_IS_OPEN" ? "emergency" : "case",
         " status REFERENCE; another child needs another reference");
   }
+  if (reason == "TAKEN") {
+    return "who has it: baton inbox list; baton matter allocate moves it";
+  }
   if (absl::StrContains(error.message(), kForeignAuthority)) {
     return "the service's certificate is of another authority than ours, or "
            "has ended: live and training exchanges refuse each other; check "
@@ -111,11 +126,7 @@ std::string WhatToDo(const absl::Status& error) {
   switch (error.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
-      return Submitted(error)
-                 ? "ring the duty team about it now; baton doctor then says "
-                   "what is wrong"
-                 : "nothing is known until it answers: ring if it cannot wait; "
-                   "baton doctor says what is wrong";
+      return RingInstead(error);
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return "check that the certificate in the configuration is of the "
@@ -177,6 +188,12 @@ absl::Status CallError(const grpc::Status& status, absl::string_view where) {
 
 absl::Status NotSubmitted(absl::Status error, absl::string_view request_id) {
   error.SetPayload(kRequestId, absl::Cord(request_id));
+  return error;
+}
+
+absl::Status WithNumberToRing(absl::Status error, absl::string_view phone) {
+  if (!error.ok() && !phone.empty())
+    error.SetPayload(kPhone, absl::Cord(phone));
   return error;
 }
 

@@ -20,6 +20,10 @@ absl::Status CallError(const grpc::Status& status, absl::string_view where);
 // with "NOT SENT" and with how to repeat it without doubling.
 absl::Status NotSubmitted(absl::Status error, absl::string_view request_id);
 
+// `error`, whose reader is told `phone` where it asks them to ring; "" changes
+// nothing.
+absl::Status WithNumberToRing(absl::Status error, absl::string_view phone);
+
 // An error of this machine rather than of the usage keeps its code; an
 // INVALID_ARGUMENT that no service sent is the user's to mend.
 ExitCode ExitCodeOf(const absl::Status& error);

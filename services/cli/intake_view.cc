@@ -87,6 +87,8 @@ Record IntakeRecord(const v1::IntakeItem& item, const LocalClock& clock) {
   record.Add("answer_refusal", "", item.answer_refusal());
   record.Add("marks", "odd, kept as given", MarksText(item.marks()),
              MarksInWords(item.marks()));
+  record.set_urgent(item.priority() == v1::PRIORITY_IMMEDIATE_DANGER &&
+                    item.state() < v1::MATTER_STATE_DECIDED);
   return record;
 }
 

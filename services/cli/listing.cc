@@ -1,5 +1,7 @@
 #include "services/cli/listing.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -7,7 +9,6 @@ namespace baton::cli {
 namespace {
 
 constexpr int kDefaultLimit = 100;
-constexpr int kMaxLimit = 10000;
 
 void PrintJson(const Listing& listing, const Heard& heard, std::ostream& out) {
   out << "{\"exchange_heard_time\":" << JsonString(heard.Machine())
@@ -53,6 +54,14 @@ void PrintListing(const Listing& listing, const Heard& heard,
     words << "whether there are more is " << heard.UnknownText() << "\n";
   }
   if (listing.more) words << "The list goes on: raise --limit.\n";
+}
+
+void PutUrgentFirst(int limit, Listing* listing) {
+  std::stable_partition(listing->records.begin(), listing->records.end(),
+                        [](const Record& record) { return record.urgent(); });
+  if (listing->records.size() <= static_cast<size_t>(limit)) return;
+  listing->records.resize(limit);
+  listing->more = true;
 }
 
 std::vector<OptionSpec> ListOptions(const std::string& all_help) {

@@ -39,7 +39,12 @@ class Record {
   // Null when there is none of that key.
   const Field* Find(absl::string_view key) const;
 
+  // It cannot wait: a list that a person reads has it first.
+  void set_urgent(bool urgent) { urgent_ = urgent; }
+  bool urgent() const { return urgent_; }
+
  private:
+  bool urgent_ = false;
   std::vector<Field> fields_;
 };
 

@@ -52,6 +52,11 @@ std::string MisaddressedText(const v1::CaseStatus& status) {
                                               : v1::Matter());
 }
 
+bool NeedsRinging(const Standing& standing) {
+  return standing.alarm || !standing.misaddressed.empty() ||
+         ExitCodeOf(standing) != ExitCode::kOk;
+}
+
 bool IsHeld(const Standing& standing) {
   return ExitCodeOf(standing) == ExitCode::kHeld;
 }

@@ -37,6 +37,9 @@ Standing StandingOf(const Status& status) {
           status.headline(),     MisaddressedText(status)};
 }
 
+// Somebody must ring: it is not sent, or not where it should be.
+bool NeedsRinging(const Standing& standing);
+
 // Held, and not refused: a moment later it may be with the exchange.
 bool IsHeld(const Standing& standing);
 

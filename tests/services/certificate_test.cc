@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/common/text_config.h"
+#include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -21,10 +22,9 @@ class CertificateTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     certs_ = new TempDir();
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string command =
-        make_certs.string() + " " + certs_->path() + " --bad >/dev/null";
+        make_certs + " " + certs_->path() + " --bad >/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   static void TearDownTestSuite() { delete certs_; }

@@ -17,6 +17,7 @@
 #include "services/cli/matter_options.h"
 #include "services/cli/words.h"
 #include "services/common/text_config.h"
+#include "tests/support/source_file.h"
 
 namespace baton::cli {
 namespace {
@@ -182,9 +183,8 @@ std::set<std::string> Quoted(absl::string_view cell) {
 // Rows "| `police` | `report` `update` | ... |" below "## Commands"; the first
 // cell of those that stand alone is empty.
 Families FamiliesInReadme() {
-  const auto file = std::filesystem::path(__FILE__).parent_path() /
-                    "../../services/cli/README.md";
-  const std::string text = ReadFile(file.string()).value();
+  const std::string file = SourceFile("services/cli/README.md");
+  const std::string text = ReadFile(file).value();
   const size_t begin = text.find("## Commands");
   const std::string section =
       text.substr(begin, text.find("\n## ", begin) - begin);

@@ -323,6 +323,22 @@ TEST_F(CliCouncilTest, ALongListIsReadPageByPage) {
   EXPECT_EQ(Run({"council", "list"}), ExitCode::kOk);  // It ends.
 }
 
+// However many came before it, and however few a person asks for.
+TEST_F(CliCouncilTest, ImmediateDangerIsListedFirst) {
+  for (int i = 1; i <= 3; ++i) {
+    service_.item.set_matter_id(absl::StrCat("c-", i, ".1"));
+    if (i == 3) service_.item.set_priority(v1::PRIORITY_IMMEDIATE_DANGER);
+    *service_.list.add_items() = service_.item;
+  }
+  Run({"council", "list", "--limit", "2"});
+  EXPECT_LT(out_.find("c-3.1"), out_.find("c-1.1"));
+  EXPECT_THAT(out_, Not(HasSubstr("c-2.1")));
+  EXPECT_THAT(out_, HasSubstr("The list goes on"));
+  // A program reads them as they came.
+  Run({"council", "list", "-o", "jsonl"});
+  EXPECT_THAT(out_, StartsWith("{\"matter_id\":\"c-1.1\""));
+}
+
 TEST_F(CliCouncilTest, AListAsJsonLinesIsOneObjectALine) {
   for (int i = 0; i < 2; ++i) *service_.list.add_items() = service_.item;
   Run({"council", "list", "-o", "jsonl"});

@@ -13,6 +13,7 @@
 #include "services/common/certificate.h"
 #include "services/common/text_config.h"
 #include "tests/services/cli_fixture.h"
+#include "tests/support/source_file.h"
 
 namespace baton::cli {
 namespace {
@@ -43,10 +44,9 @@ class DoctorTest : public CliTest {
  protected:
   static void SetUpTestSuite() {
     certs_ = new TempDir();
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string command =
-        make_certs.string() + " " + certs_->path() + " --bad >/dev/null";
+        make_certs + " " + certs_->path() + " --bad >/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   static void TearDownTestSuite() { delete certs_; }

@@ -6,6 +6,7 @@
 #include "services/common/faults.h"
 #include "services/common/rpc_status.h"
 #include "tests/services/cli_fixture.h"
+#include "tests/support/source_file.h"
 
 namespace baton::cli {
 namespace {
@@ -401,7 +402,10 @@ TEST_F(CliEmergencyTest, NobodyAnsweringIsNotSentAsFarAsWeKnow) {
             ExitCode::kUnreachable);
   EXPECT_THAT(err_, StartsWith("NOT SENT, as far as this machine knows."));
   EXPECT_THAT(err_, HasSubstr("repeat with --request-id 01010101-"));
-  EXPECT_THAT(err_, HasSubstr("what to do: ring the duty team about it now"));
+  EXPECT_THAT(err_, HasSubstr("what to do: ring the duty team about it now;"));
+  WriteConfig("phone: \"0115 496 0199\"");
+  Run({"emergency", "flag", "--reference", "ED-1"});
+  EXPECT_THAT(err_, HasSubstr("duty team about it now, 0115 496 0199;"));
 }
 
 TEST_F(CliEmergencyTest, AMistypedFlagIsNotSentAndNamesTheNearest) {
@@ -516,8 +520,7 @@ TEST_F(CliEmergencyTest, FaultsOfTheConfigurationAreListedWithTheirLine) {
 }
 
 TEST_F(CliEmergencyTest, TheExampleIsAWholeRequest) {
-  const auto file = std::filesystem::path(__FILE__).parent_path() /
-                    "../../deploy/examples/flag-waiting.json";
+  const std::string file = SourceFile("deploy/examples/flag-waiting.json");
   EXPECT_EQ(Run({"emergency", "flag", "--file", file}), ExitCode::kOk) << err_;
   EXPECT_EQ(service_.flag.flag().child().nhs_number().value(), "9990000018");
   EXPECT_EQ(service_.flag.recipient().agency().code(), "E06000018");

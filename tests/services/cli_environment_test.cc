@@ -5,6 +5,7 @@
 #include "baton/v1/directory_service.grpc.pb.h"
 #include "services/cli/environment_tag.h"
 #include "tests/services/cli_fixture.h"
+#include "tests/support/source_file.h"
 
 namespace baton::cli {
 namespace {
@@ -51,12 +52,10 @@ class CliEnvironmentTest : public CliTest {
 
   // A certificate of `trust_domain`, as the configuration names it.
   void UseCertificateOf(const std::string& trust_domain) {
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string certs = dir_ / trust_domain;
-    const std::string command = make_certs.string() + " " + certs +
-                                " --trust-domain " + trust_domain +
-                                " >/dev/null";
+    const std::string command = make_certs + " " + certs + " --trust-domain " +
+                                trust_domain + " >/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::filesystem::copy_file(
         certs + "/operator-OPS.pem", dir_ / "c.pem",

@@ -14,6 +14,7 @@
 #include "services/cli/handshake.h"
 #include "services/common/certificate.h"
 #include "services/common/tls.h"
+#include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -26,10 +27,9 @@ class TlsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     certs_ = new TempDir();
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string command =
-        make_certs.string() + " " + certs_->path() + " --bad >/dev/null";
+        make_certs + " " + certs_->path() + " --bad >/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   static void TearDownTestSuite() { delete certs_; }
@@ -241,7 +241,7 @@ TEST_F(TlsFilesTest, AMissingFileIsNamed) {
 
 TEST_F(TlsFilesTest, AFileThatIsNotPemIsNamed) {
   v1::TlsConfig config = Files("emergency-RX1RA");
-  config.set_certificate_file(__FILE__);
+  config.set_certificate_file(SourceFile("README.md"));
   ExpectFault(config, "is not a certificate in PEM");
   config = Files("emergency-RX1RA");
   config.set_key_file(config.certificate_file());

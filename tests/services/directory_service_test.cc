@@ -19,6 +19,7 @@
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
+#include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -100,11 +101,10 @@ class DirectoryServiceTest : public testing::Test {
     delete live_;
   }
   static void MakeCerts(const TempDir& directory, const std::string& domain) {
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string command =
-        absl::StrCat(make_certs.string(), " ", directory.path(),
-                     " --trust-domain ", domain, " >/dev/null");
+        absl::StrCat(make_certs, " ", directory.path(), " --trust-domain ",
+                     domain, " >/dev/null");
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
 

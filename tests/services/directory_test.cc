@@ -55,7 +55,7 @@ TEST_F(DirectoryTest, ResolvesAddresses) {
   EXPECT_EQ(resolve(kDuty, true), kDuty);
   EXPECT_EQ(resolve(kDuty, false), kIntake);
   EXPECT_EQ(resolve("council/E06000018/attic", true),
-            "operator/OPS/unknown (unknown)");
+            absl::StrCat(kIntake, " (unknown)"));
   EXPECT_EQ(resolve("council/E09/intake", true),
             "operator/OPS/unknown (unknown)");
   EXPECT_EQ(resolve("council/E09/intake", false),

@@ -23,6 +23,7 @@
 #include "storage/crypto.h"
 #include "tests/support/breaking_line.h"
 #include "tests/support/broker_text.h"
+#include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -105,10 +106,9 @@ class DocumentServiceTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     certs_ = new TempDir();
-    const auto make_certs = std::filesystem::path(__FILE__).parent_path() /
-                            "../../deploy/make-certs";
+    const std::string make_certs = SourceFile("deploy/make-certs");
     const std::string command =
-        make_certs.string() + " " + certs_->path() + " >/dev/null";
+        make_certs + " " + certs_->path() + " >/dev/null";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   static void TearDownTestSuite() { delete certs_; }

@@ -14,6 +14,7 @@ namespace baton {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -258,12 +259,23 @@ TEST_F(EmergencyDeskTest, ARealNhsNumberIsRefusedInTraining) {
   EXPECT_EQ(status->environment(), v1::ENVIRONMENT_TRAINING);
 }
 
-TEST_F(EmergencyDeskTest, AnArrivalThatNobodyStatedIsMarked) {
-  const auto status = Flag(FlagRequest());
-  ASSERT_TRUE(status.ok()) << status.status();
-  ASSERT_THAT(status->marks(), SizeIs(1));
-  EXPECT_EQ(status->marks(0).code(), v1::MARK_CODE_BLANK_ANSWER);
-  EXPECT_EQ(status->marks(0).field(), "flag.arrived_time");
+// The child, above all: nobody can match, or ask about, a flag of nobody.
+TEST_F(EmergencyDeskTest, WhatNobodyStatedIsMarked) {
+  const auto marked = [&](const v1::FlagWaitingRequest& request) {
+    const auto status = Flag(request);
+    std::vector<std::string> fields;
+    for (const v1::Mark& mark : status->marks()) {
+      EXPECT_EQ(mark.code(), v1::MARK_CODE_BLANK_ANSWER);
+      fields.push_back(mark.field());
+    }
+    return fields;
+  };
+  v1::FlagWaitingRequest request = FlagRequest();
+  EXPECT_THAT(marked(request), ElementsAre("flag.child", "flag.arrived_time"));
+  request.set_request_id("r-named");
+  request.mutable_flag()->set_sender_reference("ED-named");
+  request.mutable_flag()->mutable_child()->add_names()->set_given("Mia");
+  EXPECT_THAT(marked(request), ElementsAre("flag.arrived_time"));
 }
 
 TEST_F(EmergencyDeskTest, ABirthDateOfAnotherShapeOrYetToComeIsMarked) {

@@ -107,6 +107,15 @@ class MatterDeskTest : public testing::Test {
     const auto row = office_.office->intake()->Row(*matter);
     return {row->owed().begin(), row->owed().end()};
   }
+  std::vector<std::string> Undecided() {
+    const auto page =
+        office_.office->intake()->List(0, "", IntakeDesk::Filter::kUndecided);
+    std::vector<std::string> matters;
+    for (const v1::IntakeItem& item : page->items) {
+      matters.push_back(item.matter_id());
+    }
+    return matters;
+  }
   absl::StatusOr<v1::HandOverResponse> HandOver(const std::string& request_id) {
     v1::HandOverRequest request;
     request.set_request_id(request_id);
@@ -175,6 +184,93 @@ TEST_F(MatterDeskTest, CustodyThatComesByTransferIsOursToActOn) {
   office_.Hear(conversation);
   EXPECT_THAT(Owed("c-8.1"), ElementsAre("take"));
   EXPECT_TRUE(Say(take).ok());
+}
+
+TEST_F(MatterDeskTest, ASecondWorkerDoesNotTakeWhatIsTaken) {
+  Take("c-1.1", "A. Fenwick");
+  v1::ActOnMatterRequest take = Act("c-1.1");
+  *take.mutable_actor() = Worker("B. Okafor");
+  take.mutable_taken();
+  EXPECT_EQ(ReasonOf(Say(take).status()), "TAKEN");
+  EXPECT_THAT(office_.link.published, IsEmpty());
+  // The taker says it again; and whom it was handed to takes it too.
+  Take("c-1.1", "A. Fenwick");
+  v1::ActOnMatterRequest hand = Act("c-1.1");
+  *hand.mutable_allocation()->mutable_worker() = Worker("B. Okafor");
+  ASSERT_TRUE(Say(hand).ok());
+  office_.Accept();
+  EXPECT_TRUE(Say(take).ok());
+}
+
+// Otherwise nobody here would look at it again.
+TEST_F(MatterDeskTest, WhatIsNotOursIsOwedAgainWhenTheOfferIsDeclined) {
+  v1::ActOnMatterRequest decide = Act("c-1.1");
+  decide.mutable_decision()->set_outcome(v1::OUTCOME_NOT_OURS_TRANSFER_OFFERED);
+  decide.mutable_decision()->set_next_step("the county is asked");
+  ASSERT_TRUE(Say(decide).ok());
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-1");
+  conversation.set_commit(5);
+  v1::Matter& matter = *conversation.add_matters();
+  matter.set_matter_id("c-1.1");
+  matter.set_state(v1::MATTER_STATE_DECIDED);
+  *matter.mutable_holder() = ParseQueueName("council/E06000018/intake").value();
+  *matter.mutable_offer()->mutable_offered_to() =
+      ParseQueueName("council/E10000024/intake").value();
+  office_.Hear(conversation);
+  EXPECT_THAT(Owed("c-1.1"), IsEmpty());
+  EXPECT_THAT(Undecided(), ElementsAre("c-1.2", "c-1.3"));
+  matter.clear_offer();
+  conversation.set_commit(6);
+  office_.Hear(conversation);
+  EXPECT_THAT(Owed("c-1.1"),
+              ElementsAre("offer it to somebody, or decide anew"));
+  EXPECT_THAT(Undecided(), ElementsAre("c-1.1", "c-1.2", "c-1.3"));
+}
+
+// The sender would read "taken, but never opened" of what was read first.
+TEST_F(MatterDeskTest, WhatWasOpenedWhileItWasOfferedIsToldOnceItIsOurs) {
+  v1::Message offer =
+      About("council/E10000024", v1::MESSAGE_KIND_TRANSFER_OFFER, 9, "c-9.1");
+  offer.set_conversation_id("c-9");
+  offer.mutable_recipients(0)->set_role(v1::RECIPIENT_ROLE_COPY);
+  office_.Deliver(offer);
+  office_.On([&] {
+    EXPECT_TRUE(
+        office_.office->intake()
+            ->OpenMatter("c-9.1", Worker("A. Fenwick"), office_.disk.now)
+            .ok());
+  });
+  EXPECT_THAT(office_.link.first_reads, IsEmpty());
+  v1::Conversation conversation;
+  conversation.set_conversation_id("c-9");
+  conversation.set_commit(5);
+  v1::Matter& matter = *conversation.add_matters();
+  matter.set_matter_id("c-9.1");
+  *matter.mutable_holder() = ParseQueueName("council/E06000018/intake").value();
+  office_.Hear(conversation);
+  ASSERT_THAT(office_.link.first_reads, SizeIs(1));
+  EXPECT_EQ(office_.link.first_reads[0].request.actor().name(), "A. Fenwick");
+}
+
+TEST_F(MatterDeskTest, AHomelessYoungPersonsDecisionSaysWhereTheySleep) {
+  v1::Message homeless = About(
+      "council/E06000018", v1::MESSAGE_KIND_HOMELESS_PRESENTATION, 9, "c-9.1");
+  homeless.set_conversation_id("c-9");
+  office_.Deliver(homeless);
+  v1::ActOnMatterRequest decide = Act("c-9.1");
+  v1::Decision& decision = *decide.mutable_decision();
+  decision.set_outcome(v1::OUTCOME_REFERRAL_SECTION_17);
+  decision.set_next_step("assessment tomorrow");
+  const std::string faults(Say(decide).status().message());
+  EXPECT_THAT(faults, HasSubstr("decision.homeless.sleeps_tonight: is req"));
+  EXPECT_THAT(faults, HasSubstr("decision.homeless.accommodation: must be"));
+  EXPECT_THAT(office_.link.published, IsEmpty());
+  decision.mutable_homeless()->mutable_sleeps_tonight()->set_value("a hostel");
+  decision.mutable_homeless()->set_accommodation(
+      v1::ACCOMMODATION_ANSWER_ACCEPTED);
+  const auto said = Say(decide);
+  EXPECT_TRUE(said.ok()) << said.status();
 }
 
 // A link and a participant leave the version of the matter as it is.

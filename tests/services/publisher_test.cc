@@ -253,11 +253,19 @@ TEST_F(PublisherTest, AnUnknownRecipientsMessageGoesToTheDeskThatOwnsThem) {
   EXPECT_EQ(conversation.matters(0).holder().agency().code(), "OPS");
 }
 
-TEST_F(PublisherTest, AnUnknownDeskOfAKnownAgencyIsAnUnknownRecipientToo) {
+TEST_F(PublisherTest, AnUnknownDeskOfAKnownAgencyIsMarkedAndStaysWithIt) {
   v1::Message message = TextMessage("a");
   message.mutable_recipients(0)->mutable_address()->set_desk("attic");
   EXPECT_TRUE(IsRedirected(exchange_.Accept(HospitalCaller(), message)));
-  // An operator's desk owns it, and rings the sender: it reads no payloads.
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeTexts(), ElementsAre("a"));
+}
+
+// An operator's desk owns it, and rings the sender: it reads no payloads.
+TEST_F(PublisherTest, TheDeskForUnknownRecipientsReadsNothing) {
+  v1::Message message = TextMessage("a");
+  *message.mutable_recipients(0)->mutable_address() =
+      AddressOf("council/E09000001/intake");
+  EXPECT_TRUE(IsRedirected(exchange_.Accept(HospitalCaller(), message)));
   EXPECT_THAT(exchange_.Consume(kUnknownDesk)->TakeTexts(), ElementsAre(""));
 }
 

@@ -83,8 +83,10 @@ class HeldLink final : public ExchangeLink, public DocumentLink {
     looked_up.push_back({std::move(request), std::move(done)});
   }
   void RecordFirstRead(
-      v1::RecordFirstReadRequest,
-      ExchangeLink::Callback<v1::RecordFirstReadResponse>) override {}
+      v1::RecordFirstReadRequest request,
+      ExchangeLink::Callback<v1::RecordFirstReadResponse> done) override {
+    first_reads.push_back({std::move(request), std::move(done)});
+  }
   void Acknowledge(const std::string&,
                    std::vector<std::string> ack_ids) override {
     for (std::string& id : ack_ids) acknowledged.push_back(std::move(id));
@@ -106,6 +108,8 @@ class HeldLink final : public ExchangeLink, public DocumentLink {
   std::vector<Asked<v1::PublishRequest, v1::PublishResponse>> published;
   std::vector<Asked<v1::GetConversationRequest, v1::GetConversationResponse>>
       looked_up;
+  std::vector<Asked<v1::RecordFirstReadRequest, v1::RecordFirstReadResponse>>
+      first_reads;
   std::vector<std::string> acknowledged;
   std::vector<Asked<v1::GetUploadRequest, v1::GetUploadResponse>> asked_uploads;
   std::vector<Uploading> uploads;

@@ -19,6 +19,7 @@
 #include "storage/rocksdb_store.h"
 #include "storage/vault.h"
 #include "tests/support/agency_fixture.h"
+#include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -30,7 +31,7 @@ class FormatFixtureTest : public ::testing::TestWithParam<int> {
  protected:
   // Works on a copy: opening writes.
   FormatFixtureTest() {
-    std::filesystem::copy(BATON_SOURCE_DIR "/tests/system/fixtures/format-" +
+    std::filesystem::copy(SourceFile("tests/system/fixtures/format-") +
                               std::to_string(GetParam()),
                           directory_.path(),
                           std::filesystem::copy_options::recursive);
@@ -72,7 +73,7 @@ TEST_P(FormatFixtureTest, TheBrokerOpensItsDatabase) {
   TextConfig text;
   TextConfig access_text;
   ASSERT_TRUE(
-      text.Read(BATON_SOURCE_DIR "/deploy/config/broker.txtpb", &config).ok());
+      text.Read(SourceFile("deploy/config/broker.txtpb"), &config).ok());
   ASSERT_TRUE(access_text.Read(config.access_file(), &policy).ok());
   Faults faults;
   const auto directory = Directory::Create(config, &faults);
