@@ -1,16 +1,22 @@
 // Opens the databases that earlier versions wrote (tests/system/fixtures), as
-// today's programs do, and finds what is known to be in them: one child,
-// flagged, delivered, taken, moved and decided, as in deploy/quickstart.
+// today's programs do, and finds what is known to be in them. format-N: one
+// child, flagged, delivered, taken, moved and decided. format-1-evening:
+// everything deploy/evening does, a document, and one that is held.
 
 #include <filesystem>
+#include <set>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/agency/case_desk.h"
+#include "services/agency/document_shelf.h"
 #include "services/agency/recipients.h"
 #include "services/broker/access.h"
+#include "services/broker/attachment.h"
 #include "services/broker/directory_book.h"
 #include "services/broker/exchange.h"
 #include "services/broker/sealed_records.h"
+#include "services/common/ids.h"
 #include "services/common/text_config.h"
 #include "services/council/council_desk.h"
 #include "services/emergency/emergency_desk.h"
@@ -25,21 +31,59 @@
 namespace baton {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class FormatFixtureTest : public ::testing::TestWithParam<int> {
+// Kinds of message that deploy/evening says.
+constexpr size_t kEveningKinds = 19;
+
+bool Parses(const v1::PayloadPart& part) {
+  const auto* type =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+          part.type());
+  if (type == nullptr) return false;
+  const std::unique_ptr<google::protobuf::Message> content(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(type)
+          ->New());
+  return content->ParseFromString(part.content());
+}
+
+// The one chunk of a short document.
+std::string ReadLetter(const Reader& reader, const Vault& vault,
+                       const v1::Message& message,
+                       const v1::Attachment& attachment) {
+  const uint64_t number =
+      ParseConversationId(message.conversation_id()).value();
+  const auto conversation = ReadConversation(reader, number, vault);
+  EXPECT_TRUE(conversation.ok()) << conversation.status();
+  const auto named = NameDocument(*conversation, number, attachment.matter_id(),
+                                  message.sender(), attachment.sha256(), vault);
+  EXPECT_TRUE(named.ok()) << named.status();
+  const auto stored = ReadDocument(reader, *named);
+  EXPECT_TRUE(stored.ok() && stored->has_value()) << stored.status();
+  const auto chunk = ReadChunk(reader, **stored, 0, vault);
+  EXPECT_TRUE(chunk.ok()) << chunk.status();
+  return chunk.ok() ? chunk->plain : "";
+}
+
+// One fixture.
+class Fixture : public ::testing::Test {
  protected:
   // Works on a copy: opening writes.
-  FormatFixtureTest() {
-    std::filesystem::copy(SourceFile("tests/system/fixtures/format-") +
-                              std::to_string(GetParam()),
+  explicit Fixture(const std::string& name) {
+    std::filesystem::copy(SourceFile("tests/system/fixtures/") + name,
                           directory_.path(),
                           std::filesystem::copy_options::recursive);
   }
 
-  std::unique_ptr<RocksDbStore> OpenStore(const std::string& owner) {
+  // The service `owner` wrote it; two of one kind have directories of their
+  // own.
+  std::unique_ptr<RocksDbStore> OpenStore(const std::string& owner,
+                                          const std::string& directory = "") {
     RocksDbStore::Options options;
-    options.directory = directory_ / (owner + "/db");
+    options.directory =
+        directory_ / ((directory.empty() ? owner : directory) + "/db");
     options.database.set_format_version(kFormatVersion);
     options.database.set_owner(owner);
     options.database.set_environment(v1::ENVIRONMENT_TRAINING);
@@ -56,6 +100,12 @@ class FormatFixtureTest : public ::testing::TestWithParam<int> {
   TempDir directory_;
   SystemRandom random_;
   SystemClock clock_;
+};
+
+class FormatFixtureTest : public Fixture,
+                          public ::testing::WithParamInterface<int> {
+ protected:
+  FormatFixtureTest() : Fixture("format-" + std::to_string(GetParam())) {}
 };
 
 TEST_P(FormatFixtureTest, TheBrokerOpensItsDatabase) {
@@ -146,6 +196,101 @@ TEST_P(FormatFixtureTest, TheCouncilServiceOpensItsDatabase) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, FormatFixtureTest,
                          ::testing::Range(1, kFormatVersion + 1));
+
+class EveningFixtureTest : public Fixture {
+ protected:
+  EveningFixtureTest() : Fixture("format-1-evening") {}
+
+  // Opens the office of an agency, lists everything that was raised there and
+  // everything that arrived, and says how much it was.
+  struct Found {
+    int cases = 0;
+    int arrived = 0;
+    int held_documents = 0;
+  };
+  Found OpenOffice(const std::string& directory, const std::string& key) {
+    Found found;
+    const auto database =
+        OpenStore(directory.substr(0, directory.find('-')), directory);
+    if (database == nullptr) return found;
+    auto store = AgencyStore::Open(database.get(), Key(key), &random_);
+    EXPECT_TRUE(store.ok()) << store.status();
+    AgencyLoop loop(store->get(), &clock_);
+    HeldLink link;
+    const v1::CouncilConfig config;
+    auto office = Office::Open({.store = store->get(),
+                                .loop = &loop,
+                                .link = &link,
+                                .documents = &link},
+                               OfficeOptions(config), clock_.Now());
+    EXPECT_TRUE(office.ok()) << office.status();
+    CaseDesk desk(office->get(), {});
+    v1::ListCasesRequest cases;
+    cases.set_include_ended(true);
+    const auto raised = desk.ListCases(cases, clock_.Now());
+    EXPECT_TRUE(raised.ok()) << raised.status();
+    found.cases = raised->statuses_size();
+    v1::ListInboxRequest inbox;
+    inbox.set_include_settled(true);
+    const auto arrived = desk.ListInbox(inbox);
+    EXPECT_TRUE(arrived.ok()) << arrived.status();
+    found.arrived = arrived->items_size();
+    const auto shelf = DocumentShelf::Open(store->get(), {});
+    EXPECT_TRUE(shelf.ok()) << shelf.status();
+    for (const auto& [number, outbox_id] : (*shelf)->kept()) {
+      EXPECT_EQ((*shelf)->Read(number, 0).value_or("damaged"), kLetter);
+      ++found.held_documents;
+    }
+    return found;
+  }
+
+  static constexpr char kLetter[] = "A letter of the school nurse.\n";
+};
+
+// Every message opens and is of a type we know, and so is every document.
+TEST_F(EveningFixtureTest, TheBrokerReadsAllOfIt) {
+  const auto store = OpenStore("broker");
+  ASSERT_NE(store, nullptr);
+  v1::HeadRecord head;
+  ASSERT_TRUE(head.ParseFromString(*store->Get(kHeadKey).value()));
+  auto opened = Vault::Open(rocksdb::FileSystem::Default().get(),
+                            directory_ / "broker/vault", Key("vault.key"),
+                            head.last_key_slot() + 1, &random_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const Vault& vault = **opened;
+  std::set<v1::MessageKind> kinds;
+  std::vector<std::string> documents;
+  for (uint64_t i = 1; i <= head.last_sequence(); ++i) {
+    const auto record = ReadMessageRecord(*store, i);
+    if (absl::IsNotFound(record.status())) continue;
+    ASSERT_TRUE(record.ok()) << record.status();
+    const auto message = OpenMessage(*record, vault);
+    ASSERT_TRUE(message.ok()) << message.status();
+    kinds.insert(message->kind());
+    for (const v1::PayloadPart& part : message->payload()) {
+      EXPECT_TRUE(Parses(part)) << part.type();
+    }
+    for (const v1::Attachment& attachment : message->attachments()) {
+      documents.push_back(ReadLetter(*store, vault, *message, attachment));
+    }
+  }
+  EXPECT_EQ(kinds.size(), kEveningKinds);
+  EXPECT_THAT(documents, ElementsAre(kLetter));
+}
+
+TEST_F(EveningFixtureTest, EveryAgencyReadsAllOfIt) {
+  const auto expect = [](const Found& found, int cases, int arrived) {
+    EXPECT_EQ(found.cases, cases);
+    EXPECT_EQ(found.arrived, arrived);
+  };
+  expect(OpenOffice("emergency", "emergency-RX1RA.disk.key"), 1, 1);
+  expect(OpenOffice("police", "police-E23000019.disk.key"), 3, 5);
+  expect(OpenOffice("council", "council-E06000018.disk.key"), 1, 9);
+  expect(OpenOffice("council-E10000024", "council-E10000024.disk.key"), 0, 4);
+  const Found school = OpenOffice("school-123401", "school-123401.disk.key");
+  expect(school, 2, 5);
+  EXPECT_EQ(school.held_documents, 1);
+}
 
 }  // namespace
 }  // namespace baton
