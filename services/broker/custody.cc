@@ -1,30 +1,21 @@
 #include "services/broker/custody.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "services/broker/duties.h"
 #include "services/common/agency.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
-#include "storage/status.h"
 
 namespace baton {
 namespace {
 
 v1::Matter* At(int matter, Conversation* conversation) {
   return conversation->record.mutable_matters(matter)->mutable_matter();
-}
-
-// Every change raises the version; the state of one holder never goes back.
-void Changed(v1::MatterState state, v1::Matter* matter) {
-  matter->set_version(matter->version() + 1);
-  if (state > matter->state()) matter->set_state(state);
 }
 
 // --- The names behind receipts.
@@ -63,250 +54,7 @@ void ForgetActors(v1::Matter* matter, v1::MatterDetails* details) {
                 actors->end());
 }
 
-// --- Duties.
-
-bool IsMet(const v1::Duty& duty) {
-  return duty.code() == v1::DUTY_CODE_RECALL ? duty.has_taken()
-                                             : duty.has_answered();
-}
-
-bool IsOf(const v1::Address& address, const v1::Agency& agency,
-          const std::string& desk) {
-  return SameAgency(address.agency(), agency) &&
-         (desk.empty() || desk == address.desk());
-}
-
-// False when this party has the very duty already, and it is not met.
-bool AddDuty(v1::DutyCode code, const v1::Address& address,
-             const std::string& message_id, absl::Time now,
-             v1::Matter* matter) {
-  auto* const duties = matter->mutable_duties();
-  for (const v1::Duty& duty : *duties) {
-    if (duty.code() == code &&
-        QueueName(duty.address()) == QueueName(address) && !IsMet(duty) &&
-        (code == v1::DUTY_CODE_HOMELESS || duty.message_id() == message_id)) {
-      return false;
-    }
-  }
-  if (duties->size() >= kMaxDuties) {
-    const auto met = std::find_if(duties->begin(), duties->end(), IsMet);
-    if (met != duties->end()) duties->erase(met);
-  }
-  v1::Duty* const duty = duties->Add();
-  duty->set_code(code);
-  *duty->mutable_address() = address;
-  duty->set_message_id(message_id);
-  *duty->mutable_start_time() = ToProto(now);
-  Changed(v1::MATTER_STATE_UNSPECIFIED, matter);
-  return true;
-}
-
-constexpr int kHolders = -1;
-
-// Whose receipts a Taken or Decision makes: kHolders, or the place of a duty.
-// A party may have both; the desk, or what it replies to, tells them apart.
-template <typename Content>
-absl::StatusOr<int> WhoseReceipts(const v1::Matter& matter,
-                                  const Content& content,
-                                  const Saying& saying) {
-  std::optional<int> found;
-  const auto look = [&](v1::DutyCode code, const std::string& message_id) {
-    for (int i = 0; i < matter.duties_size(); ++i) {
-      const v1::Duty& duty = matter.duties(i);
-      if (duty.code() != code ||
-          !IsOf(duty.address(), saying.sender, content.desk()) ||
-          (!message_id.empty() && duty.message_id() != message_id)) {
-        continue;
-      }
-      if (!found.has_value() || !IsMet(duty)) found = i;
-      if (!IsMet(duty)) return;
-    }
-  };
-  if (std::is_same_v<Content, v1::Taken> && !saying.in_reply_to.empty()) {
-    look(v1::DUTY_CODE_RECALL, saying.in_reply_to);
-    if (found.has_value()) return *found;
-  }
-  if (IsOf(matter.holder(), saying.sender, content.desk())) return kHolders;
-  look(v1::DUTY_CODE_HOMELESS, "");
-  if (found.has_value()) return *found;
-  RETURN_IF_ERROR(CheckCustody(matter, saying.sender, 0));
-  return WithReason(
-      absl::FailedPreconditionError(absl::StrCat(
-          "desk ", content.desk(), " of ", AgencyName(saying.sender),
-          " neither holds matter ", matter.matter_id(),
-          " nor has a duty on it; leave desk empty to answer as the holder")),
-      "NO_DUTY");
-}
-
-// --- Who may say it.
-
-absl::Status Forbidden(absl::string_view reason, absl::string_view what) {
-  return WithReason(absl::FailedPreconditionError(what), reason);
-}
-
-absl::Status CheckOfferedTo(const v1::Matter& matter,
-                            const CustodyContent& content,
-                            const Saying& saying) {
-  if (!matter.has_offer()) {
-    return Forbidden("NO_OFFER", absl::StrCat("matter ", matter.matter_id(),
-                                              " is offered to nobody"));
-  }
-  const v1::Offer& offer = matter.offer();
-  const bool offerer = SameAgency(matter.holder().agency(), saying.sender);
-  const bool declines = std::holds_alternative<v1::TransferDeclined>(content);
-  if (offerer && (declines || offer.off_exchange())) return absl::OkStatus();
-  if (!offer.off_exchange() &&
-      SameAgency(offer.offered_to().agency(), saying.sender)) {
-    return absl::OkStatus();
-  }
-  return Forbidden(
-      "NOT_OFFERED",
-      absl::StrCat("matter ", matter.matter_id(), " is offered to ",
-                   AgencyName(offer.offered_to().agency()), ", not to ",
-                   AgencyName(saying.sender)));
-}
-
-absl::Status CheckSayer(const KindRule& rule, const v1::Matter& matter,
-                        const CustodyContent& content, const Saying& saying) {
-  switch (rule.sayer) {
-    case Sayer::kHolder:
-      return CheckCustody(matter, saying.sender, 0);
-    case Sayer::kHolderOrDuty:
-      if (const auto* taken = std::get_if<v1::Taken>(&content)) {
-        return WhoseReceipts(matter, *taken, saying).status();
-      }
-      return WhoseReceipts(matter, std::get<v1::Decision>(content), saying)
-          .status();
-    case Sayer::kHolderPoliceOrCouncil:
-      if (saying.sender.agency_class() == v1::AGENCY_CLASS_POLICE ||
-          saying.sender.agency_class() == v1::AGENCY_CLASS_COUNCIL) {
-        return absl::OkStatus();
-      }
-      return CheckCustody(matter, saying.sender, 0);
-    case Sayer::kOfferedTo:
-      return CheckOfferedTo(matter, content, saying);
-    case Sayer::kParticipant:
-    case Sayer::kAuthor:
-    case Sayer::kExchange:
-      return absl::OkStatus();  // Not a question of the matter's state.
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckVersion(const v1::Matter& matter, int64_t expected_version) {
-  if (expected_version == 0 || expected_version == matter.version()) {
-    return absl::OkStatus();
-  }
-  return WithReason(
-      absl::AbortedError(absl::StrCat(
-          "matter ", matter.matter_id(), " is at version ", matter.version(),
-          ", not ", expected_version, "; read it again and decide anew")),
-      "VERSION_MOVED");
-}
-
-// --- What else the state demands of what is said.
-
-class StatementCheck {
- public:
-  StatementCheck(const Saying& saying, const Conversation& conversation,
-                 const v1::Matter& matter, const std::string& field,
-                 Faults* faults)
-      : saying_(saying),
-        conversation_(conversation),
-        matter_(matter),
-        field_(field),
-        faults_(faults) {}
-
-  template <typename Content>
-  absl::Status operator()(const Content&) {
-    return absl::OkStatus();
-  }
-
-  // A homeless young person: closed only by where they sleep tonight, and
-  // accommodation offered or refused.
-  absl::Status operator()(const v1::Decision& decision) {
-    if (!IsAboutHomelessness()) return absl::OkStatus();
-    const v1::HomelessAnswer& answer = decision.homeless();
-    if (answer.sleeps_tonight().value().empty()) {
-      faults_->Add(field_ + ".homeless.sleeps_tonight",
-                   "is required: where the young person sleeps tonight");
-    }
-    if (!v1::AccommodationAnswer_IsValid(answer.accommodation()) ||
-        answer.accommodation() == v1::ACCOMMODATION_ANSWER_UNSPECIFIED) {
-      faults_->Add(field_ + ".homeless.accommodation",
-                   "must be stated: accepted, or offered and refused");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const v1::TransferOffer& offer) {
-    if (matter_.has_offer()) {
-      return Forbidden(
-          "OFFER_OPEN",
-          absl::StrCat("matter ", matter_.matter_id(), " is offered to ",
-                       AgencyName(matter_.offer().offered_to().agency()),
-                       " already; decline that offer first"));
-    }
-    if (matter_.past_custodies_size() >= kMaxPastCustodies) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("matter ", matter_.matter_id(), " has moved ",
-                       kMaxPastCustodies, " times; its holder keeps it"));
-    }
-    if (QueueName(offer.offered_to()) == QueueName(matter_.holder())) {
-      faults_->Add(field_ + ".offered_to", "holds the matter already");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const v1::TransferAccepted& accepted) {
-    if (accepted.has_off_exchange() != matter_.offer().off_exchange()) {
-      faults_->Add(field_ + ".off_exchange",
-                   matter_.offer().off_exchange()
-                       ? "is required: who there accepted, when, and what "
-                         "shows it"
-                       : "must be empty: the body is on the exchange and "
-                         "accepts itself");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const v1::Unlink& unlink) {
-    for (const v1::Link& link : matter_.links()) {
-      if (link.matter_id() == unlink.other_matter_id()) return absl::OkStatus();
-    }
-    faults_->Add(field_ + ".other_matter_id", "is not linked to this matter");
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const v1::Release&) {
-    if (!matter_.restricted()) {
-      faults_->Add(field_ + ".matter_id", "is not restricted");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status operator()(const v1::Recall&) {
-    return CheckRoomForDuties(matter_, saying_.readers.size());
-  }
-
- private:
-  bool IsAboutHomelessness() const {
-    return conversation_.record.conversation().kind() ==
-               v1::MESSAGE_KIND_HOMELESS_PRESENTATION ||
-           std::any_of(matter_.duties().begin(), matter_.duties().end(),
-                       [](const v1::Duty& duty) {
-                         return duty.code() == v1::DUTY_CODE_HOMELESS;
-                       });
-  }
-
-  const Saying& saying_;
-  const Conversation& conversation_;
-  const v1::Matter& matter_;
-  const std::string& field_;
-  Faults* const faults_;
-};
-
-// --- What it changes.
+// --- What a statement changes.
 
 // Beyond kMaxMilestones the first of each code stays, as clocks start and are
 // met by it, and the oldest repeat goes. There are fewer codes than places.
@@ -333,7 +81,7 @@ class StatementEffect {
         details_(&conversation->details[matter]) {}
 
   void operator()(const v1::Taken& taken) {
-    const int duty = *WhoseReceipts(*matter_, taken, saying_);
+    const int duty = WhoseReceipts(*matter_, taken, saying_).value();
     if (duty != kHolders) return TakeDuty(taken, matter_->mutable_duties(duty));
     if (!matter_->has_taken()) {
       *matter_->mutable_taken() = receipt_;
@@ -344,7 +92,7 @@ class StatementEffect {
   }
 
   void operator()(const v1::Decision& decision) {
-    const int duty = *WhoseReceipts(*matter_, decision, saying_);
+    const int duty = WhoseReceipts(*matter_, decision, saying_).value();
     if (duty != kHolders) {
       return AnswerDuty(decision, matter_->mutable_duties(duty));
     }
@@ -530,29 +278,9 @@ class StatementEffect {
 
 }  // namespace
 
-absl::Status CheckCustody(const v1::Matter& matter, const v1::Agency& agency,
-                          int64_t expected_version) {
-  if (!SameAgency(matter.holder().agency(), agency)) {
-    return WithReason(
-        absl::FailedPreconditionError(absl::StrCat(
-            "matter ", matter.matter_id(), " is held by ",
-            AgencyName(matter.holder().agency()), ", not by ",
-            AgencyName(agency), "; custody moves by offer and acceptance")),
-        "NOT_HOLDER");
-  }
-  return CheckVersion(matter, expected_version);
-}
-
-absl::Status CheckStatement(const KindRule& rule, const Statement& statement,
-                            const Saying& saying,
-                            const Conversation& conversation,
-                            const std::string& field, Faults* faults) {
-  const v1::Matter& matter =
-      conversation.record.matters(statement.matter).matter();
-  RETURN_IF_ERROR(CheckSayer(rule, matter, statement.content, saying));
-  RETURN_IF_ERROR(CheckVersion(matter, ExpectedVersionOf(statement.content)));
-  return std::visit(StatementCheck(saying, conversation, matter, field, faults),
-                    statement.content);
+void Changed(v1::MatterState state, v1::Matter* matter) {
+  matter->set_version(matter->version() + 1);
+  if (state > matter->state()) matter->set_state(state);
 }
 
 std::vector<Effect> ApplyStatement(const Statement& statement,
@@ -583,17 +311,6 @@ bool RecordFirstRead(const v1::Receipt& receipt, const v1::Actor& actor,
   *conversation->details[matter].mutable_first_read() = actor;
   Changed(v1::MATTER_STATE_UNSPECIFIED, changed);
   return true;
-}
-
-absl::Status CheckRoomForDuties(const v1::Matter& matter, size_t count) {
-  const auto open =
-      std::count_if(matter.duties().begin(), matter.duties().end(),
-                    [](const v1::Duty& duty) { return !IsMet(duty); });
-  if (open + static_cast<int64_t>(count) <= kMaxDuties) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("matter ", matter.matter_id(), " has ", open,
-                   " open duties and takes at most ", kMaxDuties,
-                   "; ring those who have not taken theirs"));
 }
 
 std::vector<Effect> RecordHomelessDuties(

@@ -5,19 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "baton/v1/audit_service.pb.h"
 #include "baton/v1/conversation.pb.h"
 #include "baton/v1/message.pb.h"
 #include "services/broker/conversation.h"
 #include "services/broker/custody_content.h"
-#include "services/broker/kind_rules.h"
-#include "services/common/faults.h"
 
-// Custody: who may say what about a matter, and what it changes. Pure functions
-// of a conversation, a statement and the time. Queue settlement never changes
-// custody; only these do.
+// Custody: what is said about a matter, and what it changes; custody_check.h
+// has who may say it. Pure functions of a conversation, a statement and the
+// time. Queue settlement never changes custody; only these do.
 //
 // The holder owes the next action. It changes by offer and acceptance alone;
 // then the receipts of the old holder become a past custody and the matter's
@@ -27,7 +24,6 @@ namespace baton {
 
 inline constexpr int kMaxPastCustodies = 32;
 inline constexpr int kMaxMilestones = 64;
-inline constexpr int kMaxDuties = 64;
 
 // What one part of a message says about one matter. A Correction of what a
 // conversation shares is one statement about each of its matters.
@@ -48,21 +44,6 @@ struct Saying {
   bool off_exchange = false;
 };
 
-// OK when `agency` is the holder and `expected_version` is 0 or the current
-// version. FAILED_PRECONDITION names the holder; ABORTED names the version.
-absl::Status CheckCustody(const v1::Matter& matter, const v1::Agency& agency,
-                          int64_t expected_version);
-
-// OK when the statement can be made now. FAILED_PRECONDITION or ABORTED when
-// the state of the matter forbids it, RESOURCE_EXHAUSTED when a bound is
-// reached; what is wrong with the content goes to `faults`, with `field` in
-// front. That an author is the author is the caller's to check: it takes the
-// message the statement is about.
-absl::Status CheckStatement(const KindRule& rule, const Statement& statement,
-                            const Saying& saying,
-                            const Conversation& conversation,
-                            const std::string& field, Faults* faults);
-
 // One audit leaf's worth of change.
 struct Effect {
   v1::AuditType type;
@@ -71,7 +52,11 @@ struct Effect {
   v1::Address address;  // The new holder, or whose duty; may be empty.
 };
 
-// Makes a statement that CheckStatement has passed. `receipt` is that of the
+// Every change raises the version of the matter; the state of one holder never
+// goes back.
+void Changed(v1::MatterState state, v1::Matter* matter);
+
+// Makes a statement that CheckStatement() has passed. `receipt` is that of the
 // first effect; the others follow it. Questions between agencies change
 // nothing and have no effect.
 std::vector<Effect> ApplyStatement(const Statement& statement,
@@ -87,8 +72,7 @@ bool RecordFirstRead(const v1::Receipt& receipt, const v1::Actor& actor,
                      int matter, Conversation* conversation);
 
 // Joint duties: each of `addresses` owes an answer of its own about a homeless
-// young person. RESOURCE_EXHAUSTED when there is no room for them.
-absl::Status CheckRoomForDuties(const v1::Matter& matter, size_t count);
+// young person. CheckRoomForDuties() has said that there is room.
 std::vector<Effect> RecordHomelessDuties(
     const std::vector<v1::Address>& addresses, const std::string& message_id,
     absl::Time now, int matter, Conversation* conversation);

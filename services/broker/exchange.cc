@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/broker/custody.h"
+#include "services/broker/custody_check.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"

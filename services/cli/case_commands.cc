@@ -130,7 +130,7 @@ std::vector<Command> CaseCommands() {
        "how one case stands, child by child",
        {{"REFERENCE", "", "the case, by your own reference"}, ServiceOption()},
        RunStatus},
-      {"case", "list", "open cases, oldest first; a row for each child",
+      {"case", "list", "open cases: what is not sent, then the oldest",
        Joined(ListOptions("ended ones too"), {ServiceOption()}), RunList},
       {"case",
        "watch",

@@ -120,7 +120,7 @@ ExitCode PrintSheet(const v1::HandOverResponse& response,
 
 std::vector<Command> CouncilCommands() {
   return {
-      {"council", "list", "matters in intake, oldest first",
+      {"council", "list", "matters in intake: danger, then the oldest",
        ListOptions("decided ones too"), RunList},
       {"council", "open", "reads one matter; the first reading is recorded",
        Joined({{"MATTER", "", "the matter, such as c-4k7.1", "matter_id"}},

@@ -159,7 +159,7 @@ std::vector<Command> EmergencyCommands() {
                       "how one wait stands",
                       {{"REFERENCE", "", "the wait, by your own reference"}},
                       RunStatus});
-  commands.push_back({"emergency", "list", "open waits, oldest first",
+  commands.push_back({"emergency", "list", "open waits: what is not sent, then the oldest",
                       ListOptions("ended ones too"), RunList});
   commands.push_back(
       {"emergency",

@@ -177,7 +177,7 @@ absl::StatusOr<ExitCode> RunWatch(const std::vector<OptionSpec>&,
 
 std::vector<Command> InboxCommands() {
   return {
-      {"inbox", "list", "matters that arrived here, oldest first",
+      {"inbox", "list", "matters that arrived here: danger, then the oldest",
        Joined(ListOptions("those that need nothing more from here too"),
               {ServiceOption()}),
        RunList},

@@ -54,6 +54,11 @@ bool SaysDanger(const google::protobuf::Message& message) {
 
 }  // namespace
 
+void SaySent(const Session& session) {
+  session.words() << "Sent: the exchange has it. What stands above is how far "
+                     "people are.\n";
+}
+
 void RemindOfDanger(const google::protobuf::Message& request,
                     const Session& session) {
   if (SaysDanger(request)) session.err() << kDangerLine << "\n";

@@ -45,6 +45,10 @@ struct Submission {
 void RemindOfDanger(const google::protobuf::Message& request,
                     const Session& session);
 
+// What is shown is how far people are with the case, which an update does not
+// change: that the update itself is out is said apart.
+void SaySent(const Session& session);
+
 // Prints the request as --file would read it and says that it was not sent.
 ExitCode PrintDryRun(const google::protobuf::Message& request,
                      const Session& session);
@@ -83,7 +87,10 @@ Runner Submits(Submission<Client, Request, Response> submission) {
       return NotSubmitted(response.status(), request->request_id());
     }
     RemindOfDanger(*request, session);
-    return submission.show(*response, request->request_id(), session);
+    const ExitCode code =
+        submission.show(*response, request->request_id(), session);
+    if (code == ExitCode::kOk) SaySent(session);
+    return code;
   };
 }
 

@@ -222,6 +222,7 @@ TEST_F(CliEmergencyTest, AHeldUpdateIsNotSentEither) {
   EXPECT_EQ(Run({"emergency", "update", "ED-1", "--note", "calmer"}),
             ExitCode::kHeld);
   EXPECT_THAT(out_, StartsWith("NOT SENT, ring 0115 876 4800\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("Sent:")));
 }
 
 TEST_F(CliEmergencyTest, HeldDangerAlarms) {
@@ -244,6 +245,7 @@ TEST_F(CliEmergencyTest, UpdatesMovesAndEnds) {
   EXPECT_EQ(service_.update.sender_reference(), "ED-1");
   EXPECT_EQ(service_.update.update().note().value(), "calmer");
   EXPECT_EQ(service_.update.update().blocked_by(), v1::BLOCKED_BY_COURT);
+  EXPECT_THAT(out_, HasSubstr("Sent: the exchange has it."));
   Run({"emergency", "moved", "ED-1", "--location", "RX1RA ward D33", "--at",
        "21:00", "--ward-phone", "0115 496 0001"});
   EXPECT_EQ(service_.move.moved().location(), "RX1RA ward D33");

@@ -14,6 +14,7 @@
 #include "baton/v1/waiting.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/broker/duties.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
