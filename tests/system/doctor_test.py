@@ -18,6 +18,7 @@ RING = "0115 496 0200"
 
 
 class DoctorCase(CityTest):
+    maxDiff = None  # What it found is what went wrong.
 
     def doctor(self, who="emergency", *arguments, environment=None):
         """What it found, by check; the exit code must agree with it."""
