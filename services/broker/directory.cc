@@ -25,6 +25,8 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
   if (desk.has_max_retry_delay()) {
     policy.max_retry_delay = FromProto(desk.max_retry_delay());
   }
+  if (desk.has_aging_delay())
+    policy.aging_delay = FromProto(desk.aging_delay());
   if (queue_window > 0) policy.window = queue_window;
   return policy;
 }
@@ -38,6 +40,10 @@ void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
   }
   if (desk.max_messages() < 0 || desk.max_bytes() < 0) {
     faults->Add(path, "max_messages and max_bytes must not be negative");
+  }
+  if (policy.aging_delay < absl::Seconds(1) ||
+      policy.aging_delay > absl::Hours(24)) {
+    faults->Add(path + ".aging_delay", "must be 1 s to 24 h");
   }
   if (policy.min_retry_delay < absl::ZeroDuration() ||
       policy.max_retry_delay < policy.min_retry_delay) {

@@ -12,7 +12,7 @@ DispatchOrder::Level& DispatchOrder::LevelOf(const Candidate& candidate) {
 
 void DispatchOrder::Add(const Candidate& candidate) {
   Level& level = LevelOf(candidate);
-  const Due due{candidate.ready_micros, candidate.sequence};
+  const Due due{candidate.due_micros, candidate.sequence};
   absl::btree_set<Due>& own = level.senders[candidate.sender];
   if (own.empty() || due < *own.begin()) {
     if (!own.empty()) level.firsts.erase(*own.begin());
@@ -26,7 +26,7 @@ void DispatchOrder::Remove(const Candidate& candidate) {
   const auto sender = level.senders.find(candidate.sender);
   if (sender == level.senders.end()) return;
   absl::btree_set<Due>& own = sender->second;
-  const Due due{candidate.ready_micros, candidate.sequence};
+  const Due due{candidate.due_micros, candidate.sequence};
   const bool was_first = *own.begin() == due;
   if (own.erase(due) == 0) return;
   if (was_first) level.firsts.erase(due);

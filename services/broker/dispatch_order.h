@@ -21,7 +21,7 @@ namespace baton {
 //   2. of one level each sender in turn: who floods it waits with his own flood
 //   3. of one sender what was due first, then what was published first
 //
-// But one of every kAgedShare goes to whatever has been ready longest, once it
+// But one of every kAgedShare goes to whatever has been due longest, once it
 // has waited for `aging`, whatever its level: nothing starves, and a backlog
 // that has aged never buries an urgent message that is new. Immediate danger
 // gives up none of its turns.
@@ -36,12 +36,13 @@ class DispatchOrder {
   static constexpr int kAgedShare = 8;
 
   // A message that could be handed out. `sender` is any number that stands for
-  // the agency; `ready_micros` says since when, in microseconds since 1970.
+  // the agency; `due_micros` is when it was first due, in microseconds since
+  // 1970: what is delivered again keeps its place.
   struct Candidate {
     uint64_t sequence = 0;
     v1::Priority level = v1::PRIORITY_UNSPECIFIED;  // Counts as ROUTINE.
     uint32_t sender = 0;
-    int64_t ready_micros = 0;
+    int64_t due_micros = 0;
   };
 
   void Add(const Candidate& candidate);
@@ -66,7 +67,7 @@ class DispatchOrder {
 
   Level& LevelOf(const Candidate& candidate);
   const Level* Highest() const;
-  // What has been ready longest, when it has aged.
+  // What has been due longest, when it has aged.
   std::optional<uint64_t> Aged(absl::Time now, absl::Duration aging) const;
   bool IsAgedTurn() const;
 

@@ -429,6 +429,8 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
   entry.set_size_bytes(static_cast<int32_t>(size));
   entry.set_immediate_danger(message.priority() ==
                              v1::PRIORITY_IMMEDIATE_DANGER);
+  entry.set_priority(message.priority());
+  entry.set_sender(AgencyName(message.sender()));
   if (message.has_expire_time()) {
     entry.set_expire_time_micros(
         absl::ToUnixMicros(FromProto(message.expire_time())));

@@ -100,15 +100,43 @@ void Queue::Insert(uint64_t sequence, Item item) {
   const auto [it, inserted] = items_.emplace(sequence, std::move(item));
   assert(inserted);
   const v1::QueueEntry& entry = it->second.entry;
-  if (entry.ordering_key_hash() != 0) {
-    Line& line = keys_[entry.ordering_key_hash()];
-    line.all.insert(sequence);
-    if (entry.immediate_danger()) line.danger.insert(sequence);
-  }
   if (entry.expire_time_micros() != 0) {
     expiring_.insert({entry.expire_time_micros(), sequence});
   }
-  Index(sequence, it->second);
+  if (entry.ordering_key_hash() == 0) return Index(sequence, &it->second);
+  Line& line = keys_[entry.ordering_key_hash()];
+  line.all.insert(sequence);
+  if (entry.immediate_danger()) line.danger.insert(sequence);
+  ++line.count[entry.priority()];
+  Index(sequence, &it->second);
+  IndexHeads(line);
+}
+
+void Queue::IndexHeads(const Line& line) {
+  for (const std::set<uint64_t>* some : {&line.all, &line.danger}) {
+    if (!some->empty()) Index(*some->begin(), &items_.at(*some->begin()));
+  }
+}
+
+// Danger behind it lends it nothing: that overtakes.
+DispatchOrder::Candidate Queue::CandidateOf(uint64_t sequence,
+                                            const Item& item) {
+  v1::Priority level = item.entry.priority();
+  const uint64_t key = item.entry.ordering_key_hash();
+  if (item.entry.immediate_danger()) {
+    level = v1::PRIORITY_IMMEDIATE_DANGER;
+  } else if (key != 0) {
+    const Line& line = keys_.at(key);
+    for (const v1::Priority each : {v1::PRIORITY_HIGH, v1::PRIORITY_URGENT}) {
+      if (line.count[each] > 0) level = std::max(level, each);
+    }
+  }
+  const auto [sender, first] = sender_numbers_.try_emplace(
+      item.entry.sender(), static_cast<uint32_t>(sender_numbers_.size() + 1));
+  return {.sequence = sequence,
+          .level = level,
+          .sender = sender->second,
+          .due_micros = item.entry.due_time_micros()};
 }
 
 bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
@@ -125,33 +153,36 @@ bool Queue::Overtakes(uint64_t sequence, const Item& item) const {
          (*keys_.at(key).all.begin() != sequence || sequence > loaded_through_);
 }
 
-void Queue::Index(uint64_t sequence, const Item& item) {
-  switch (item.entry.state()) {
+void Queue::Index(uint64_t sequence, Item* item) {
+  Unindex(sequence, item);
+  switch (item->entry.state()) {
     case v1::DELIVERY_STATE_READY:
-      if (IsHeadOfKey(sequence, item)) {
-        ready_.insert({!item.entry.immediate_danger(), sequence});
+      if (IsHeadOfKey(sequence, *item)) {
+        item->ready = CandidateOf(sequence, *item);
+        ready_.Add(*item->ready);
       }
       break;
     case v1::DELIVERY_STATE_DELAYED:
-      delayed_.insert({item.entry.ready_time_micros(), sequence});
+      delayed_.insert({item->entry.ready_time_micros(), sequence});
       break;
     case v1::DELIVERY_STATE_LEASED:
-      leases_.insert({item.deadline, sequence});
+      leases_.insert({item->deadline, sequence});
       break;
     default:
       assert(false);
   }
 }
 
-void Queue::Unindex(uint64_t sequence, const Item& item) {
-  ready_.erase({!item.entry.immediate_danger(), sequence});
-  delayed_.erase({item.entry.ready_time_micros(), sequence});
-  leases_.erase({item.deadline, sequence});
+void Queue::Unindex(uint64_t sequence, Item* item) {
+  if (item->ready.has_value()) ready_.Remove(*item->ready);
+  item->ready.reset();
+  delayed_.erase({item->entry.ready_time_micros(), sequence});
+  leases_.erase({item->deadline, sequence});
 }
 
 void Queue::SetState(uint64_t sequence, Item* item, v1::DeliveryState state,
                      Instant now) {
-  Unindex(sequence, *item);
+  Unindex(sequence, item);
   item->entry.set_state(state);
   item->entry.set_state_time_micros(absl::ToUnixMicros(now.wall));
 }
@@ -185,6 +216,7 @@ void Queue::Add(uint64_t sequence, v1::QueueEntry entry,
                           : v1::DELIVERY_STATE_READY);
   entry.set_ready_time_micros(
       absl::ToUnixMicros(delayed ? deliver_time : now.wall));
+  entry.set_due_time_micros(entry.ready_time_micros());
   entry.set_state_time_micros(absl::ToUnixMicros(now.wall));
   if (record_.message_count() == 0) record_.set_floor_sequence(sequence);
   record_.set_message_count(record_.message_count() + 1);
@@ -286,7 +318,7 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
                          const std::string& reason, Instant now, Batch* batch) {
   const uint64_t sequence = it->first;
   Item& item = it->second;
-  Unindex(sequence, item);
+  Unindex(sequence, &item);
   expiring_.erase({item.entry.expire_time_micros(), sequence});
 
   v1::DeliveryRecord settled;
@@ -312,6 +344,7 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
                    .attempt = item.entry.delivery_attempt(),
                    .receipt_conversation = item.entry.receipt_conversation()};
   const uint64_t key = item.entry.ordering_key_hash();
+  const v1::Priority priority = item.entry.priority();
   record_.set_message_count(record_.message_count() - 1);
   record_.set_total_bytes(record_.total_bytes() - item.entry.size_bytes());
   items_.erase(it);
@@ -325,9 +358,8 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
     Line& line = keys_[key];
     line.all.erase(sequence);
     line.danger.erase(sequence);
-    for (const std::set<uint64_t>* some : {&line.all, &line.danger}) {
-      if (!some->empty()) Index(*some->begin(), items_.at(*some->begin()));
-    }
+    --line.count[priority];
+    IndexHeads(line);
     if (line.all.empty()) keys_.erase(key);
   }
   return event;
@@ -379,7 +411,7 @@ std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
   item.entry.set_reason(reason);
   item.consumer_id = 0;
   Store(sequence, item, batch);
-  Index(sequence, item);
+  Index(sequence, &item);
   return events;
 }
 
@@ -409,9 +441,9 @@ QueueEvent Queue::Reject(const AckId& ack, const std::string& reason,
 void Queue::ModifyDeadline(const AckId& ack, absl::Duration ack_deadline,
                            Instant now) {
   Item& item = items_.at(ack.sequence);
-  Unindex(ack.sequence, item);
+  Unindex(ack.sequence, &item);
   item.deadline = now.steady + ack_deadline;
-  Index(ack.sequence, item);
+  Index(ack.sequence, &item);
 }
 
 // --- Time and dispatch.
@@ -435,7 +467,7 @@ std::vector<QueueEvent> Queue::Tick(Instant now, Batch* batch) {
     Item& item = items_.at(sequence);
     SetState(sequence, &item, v1::DELIVERY_STATE_READY, now);
     Store(sequence, item, batch);
-    Index(sequence, item);
+    Index(sequence, &item);
   }
   // A leased message may still be settled; it expires when it comes back.
   for (auto it = expiring_.begin();
@@ -473,17 +505,19 @@ std::optional<absl::Duration> Queue::NextTick(Instant now) const {
 std::vector<Leased> Queue::Dispatch(Instant now, Batch* batch) {
   std::vector<Leased> leased;
   while (!ready_.empty() && leased.size() < kMaxDispatch) {
-    const uint64_t sequence = ready_.begin()->second;
+    const uint64_t sequence = *ready_.Next(now.wall, policy_.aging_delay);
     Item& item = items_.at(sequence);
     Consumer* const consumer = NextWithCredit(item.entry.size_bytes());
     if (consumer == nullptr) break;
+    ready_.Serve(*std::exchange(item.ready, std::nullopt), now.wall,
+                 policy_.aging_delay);
     SetState(sequence, &item, v1::DELIVERY_STATE_LEASED, now);
     item.entry.set_delivery_attempt(item.entry.delivery_attempt() + 1);
     item.entry.set_consumer(consumer->name);
     item.consumer_id = consumer->id;
     item.deadline = now.steady + consumer->ack_deadline;
     Store(sequence, item, batch);
-    Index(sequence, item);
+    Index(sequence, &item);
     ++consumer->outstanding;
     consumer->outstanding_bytes += item.entry.size_bytes();
     last_served_ = consumer->id;

@@ -1,6 +1,7 @@
 #ifndef BATON_SERVICES_BROKER_QUEUE_H_
 #define BATON_SERVICES_BROKER_QUEUE_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "absl/time/time.h"
 #include "baton/v1/audit_service.pb.h"
 #include "baton/v1/record.pb.h"
+#include "services/broker/dispatch_order.h"
 #include "services/common/clock.h"
 #include "services/common/ids.h"
 #include "storage/batch.h"
@@ -28,6 +30,7 @@ struct QueuePolicy {
   absl::Duration min_retry_delay = absl::Seconds(1);
   absl::Duration max_retry_delay = absl::Seconds(600);
   size_t window = 4096;  // Unsettled entries held in memory.
+  absl::Duration aging_delay = absl::Minutes(10);  // See DispatchOrder.
 };
 
 // Somebody who takes messages from a queue, with credit.
@@ -65,12 +68,13 @@ struct QueueEvent {
 // given batch and remembers; the caller commits the batch before anybody is
 // told, and stops the process when that fails.
 //
-// Order: entries become dispatchable in publish order; of the entries with one
-// ordering key only the oldest unsettled one is, so at most one is leased, and
-// a nack delay holds up its key. A dead-lettered head releases its key.
-// Immediate danger overtakes: it is handed out first, and of its key it waits
-// only for earlier immediate danger, while everything later waits for it. (What
-// stood behind the window when the process started does so once it is loaded.)
+// Order: as DispatchOrder says. Of the entries with one ordering key only the
+// oldest unsettled one is dispatchable, so at most one is leased, and a nack
+// delay holds up its key; it goes out with the highest priority that waits
+// behind it. A dead-lettered head releases its key. Immediate danger overtakes:
+// of its key it waits only for earlier immediate danger, while everything later
+// waits for it. (What stood behind the window when the process started does so
+// once it is loaded.)
 //
 // Memory: at most QueuePolicy::window entries, the oldest ones; up to
 // kMaxStretch windows while everything in the first is leased, delayed or
@@ -81,8 +85,9 @@ struct QueueEvent {
 class Queue {
  public:
   static constexpr size_t kMaxStretch = 16;
-  // Leases one Dispatch hands out at most; call again for more.
-  static constexpr size_t kMaxDispatch = 512;
+  // Leases one Dispatch hands out at most; call again for more. What comes in
+  // meanwhile waits for no more than these.
+  static constexpr size_t kMaxDispatch = 64;
   // Likewise for what one Tick changes.
   static constexpr size_t kMaxTick = 1024;
   static constexpr size_t kMaxAttemptsKept = 16;
@@ -178,20 +183,26 @@ class Queue {
  private:
   struct Item {
     v1::QueueEntry entry;
+    std::optional<DispatchOrder::Candidate> ready = {};  // Its place in ready_.
     uint64_t consumer_id = 0;
     absl::Duration deadline = {};  // Of the lease, on the steady clock.
   };
   using Items = std::map<uint64_t, Item>;
 
   void Insert(uint64_t sequence, Item item);
-  // Puts `item` into the index its state belongs in; Unindex takes it out.
-  void Index(uint64_t sequence, const Item& item);
-  void Unindex(uint64_t sequence, const Item& item);
+  // Puts `item` into the index its state belongs in, anew when it is there;
+  // Unindex takes it out.
+  void Index(uint64_t sequence, Item* item);
+  void Unindex(uint64_t sequence, Item* item);
   // The unsettled entries of one ordering key.
   struct Line {
     std::set<uint64_t> all;
     std::set<uint64_t> danger;
+    std::array<uint32_t, v1::Priority_ARRAYSIZE> count = {};  // By priority.
   };
+  // The heads of a line may have changed, or what waits behind them.
+  void IndexHeads(const Line& line);
+  DispatchOrder::Candidate CandidateOf(uint64_t sequence, const Item& item);
 
   bool IsHeadOfKey(uint64_t sequence, const Item& item) const;
   // Whether an earlier entry of its key is unsettled, or may be, on disk.
@@ -224,8 +235,8 @@ class Queue {
   uint64_t loaded_through_ = 0;  // Everything up to here was loaded or added.
   bool loaded_all_ = false;      // The disk holds nothing behind items_.
   bool danger_known_ = false;    // Every immediate danger is in items_.
-  // Dispatchable now, in order: {can wait, sequence}.
-  std::set<std::pair<bool, uint64_t>> ready_;
+  DispatchOrder ready_;          // Dispatchable now.
+  absl::flat_hash_map<std::string, uint32_t> sender_numbers_;
   std::set<std::pair<int64_t, uint64_t>> delayed_;   // By ready_time_micros.
   std::set<std::pair<int64_t, uint64_t>> expiring_;  // By expire_time_micros.
   std::set<std::pair<absl::Duration, uint64_t>> leases_;  // By deadline.

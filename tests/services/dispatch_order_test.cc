@@ -21,7 +21,7 @@ class DispatchOrderTest : public testing::Test {
         .sequence = sequence,
         .level = level,
         .sender = sender,
-        .ready_micros = absl::ToUnixMicros(now_ - ago)};
+        .due_micros = absl::ToUnixMicros(now_ - ago)};
     there_[sequence] = candidate;
     order_.Add(candidate);
   }

@@ -11,6 +11,7 @@
 namespace baton {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Le;
@@ -41,6 +42,16 @@ class QueueTest : public testing::Test {
     v1::QueueEntry entry;
     entry.set_ordering_key_hash(key);
     entry.set_size_bytes(100);
+    queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
+  }
+
+  void Add(uint64_t sequence, v1::Priority priority, const std::string& sender,
+           uint64_t key) {
+    v1::QueueEntry entry;
+    entry.set_ordering_key_hash(key);
+    entry.set_size_bytes(100);
+    entry.set_priority(priority);
+    entry.set_sender(sender);
     queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
   }
 
@@ -515,6 +526,46 @@ TEST_F(QueueTest, Rule18AFloodOfDangerIsBoundedInMemory) {
   for (uint64_t i = 1; i <= kMany; ++i) AddDanger(i, i % 10 + 1);
   Step();
   EXPECT_LE(most_items_, policy_.window * Queue::kMaxStretch);
+}
+
+TEST_F(QueueTest, AHeadGoesOutWithTheHighestPriorityBehindIt) {
+  Add(1, v1::PRIORITY_HIGH, "police/E1", 0);
+  Add(2, v1::PRIORITY_LOW, "police/E1", 7);
+  Add(3, v1::PRIORITY_URGENT, "police/E1", 7);
+  Subscribe(1, 1);
+  std::vector<uint64_t> order;
+  for (std::vector<Leased> leased = Step(); !leased.empty(); leased = Step()) {
+    order.push_back(leased[0].sequence);
+    Ack(leased[0]);
+  }
+  EXPECT_THAT(order, ElementsAre(2, 3, 1));
+}
+
+// And goes back to its own once that is gone.
+TEST_F(QueueTest, ABorrowedPriorityEndsWithTheLender) {
+  Add(1, v1::PRIORITY_HIGH, "police/E1", 0);
+  Add(2, v1::PRIORITY_LOW, "police/E1", 7);
+  v1::QueueEntry entry;
+  entry.set_ordering_key_hash(7);
+  entry.set_size_bytes(100);
+  entry.set_priority(v1::PRIORITY_URGENT);
+  entry.set_expire_time_micros(
+      absl::ToUnixMicros(now_.wall + absl::Seconds(1)));
+  queue_->Add(3, entry, absl::InfinitePast(), now_, &batch_);
+  Advance(absl::Seconds(2));
+  Subscribe(1, 1);
+  EXPECT_EQ(Step()[0].sequence, 1);
+}
+
+TEST_F(QueueTest, SendersOfOnePriorityTakeTurns) {
+  for (uint64_t i = 1; i <= 40; ++i) {
+    Add(i, v1::PRIORITY_URGENT, "police/E1", 0);
+  }
+  Add(50, v1::PRIORITY_URGENT, "emergency/RX1", 0);
+  Subscribe(1, 4);
+  std::vector<uint64_t> order;
+  for (const Leased& leased : Step()) order.push_back(leased.sequence);
+  EXPECT_THAT(order, Contains(50));
 }
 
 TEST_F(QueueTest, GrantsToNobodyAreIgnored) {
