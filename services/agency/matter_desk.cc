@@ -7,6 +7,7 @@
 #include "services/agency/form_check.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
+#include "services/common/homeless.h"
 #include "services/common/ids.h"
 #include "storage/status.h"
 
@@ -71,29 +72,13 @@ bool TakesAsHolder(const v1::ActOnMatterRequest& request,
   return desk.empty() || desk == matter.matter().holder().desk();
 }
 
-bool IsAboutHomelessness(const v1::IntakeRecord& matter) {
-  return matter.kind() == v1::MESSAGE_KIND_HOMELESS_PRESENTATION ||
-         std::any_of(matter.matter().duties().begin(),
-                     matter.matter().duties().end(), [](const v1::Duty& duty) {
-                       return duty.code() == v1::DUTY_CODE_HOMELESS;
-                     });
-}
-
-// As the exchange asks: asked here, the person is still at the screen.
 absl::Status CheckHomeless(const v1::IntakeRecord& matter,
                            const v1::ActOnMatterRequest& request) {
-  if (!request.has_decision() || !IsAboutHomelessness(matter)) {
-    return absl::OkStatus();
-  }
-  const v1::HomelessAnswer& answer = request.decision().homeless();
   Faults faults;
-  if (answer.sleeps_tonight().value().empty()) {
-    faults.Add("decision.homeless.sleeps_tonight",
-               "is required: where the young person sleeps tonight");
-  }
-  if (answer.accommodation() == v1::ACCOMMODATION_ANSWER_UNSPECIFIED) {
-    faults.Add("decision.homeless.accommodation",
-               "must be stated: accepted, or offered and refused");
+  if (request.has_decision() &&
+      IsAboutHomelessness(matter.kind(), matter.matter())) {
+    CheckHomelessAnswer(request.decision().homeless(), "decision.homeless",
+                        &faults);
   }
   return faults.ToStatus();
 }

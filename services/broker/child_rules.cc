@@ -103,16 +103,16 @@ bool IsAllegation(const Conversation* conversation,
 // The agency's desk for allegations, or the one for unknown recipients.
 v1::Address AllegationDesk(const Directory& directory,
                            const v1::Agency& agency) {
-  v1::Address address;
   if (const v1::AgencyConfig* entry = directory.FindAgency(agency)) {
     for (const v1::DeskConfig& desk : entry->desks()) {
       if (!desk.designated_officer()) continue;
+      v1::Address address;
       *address.mutable_agency() = agency;
       address.set_desk(desk.name());
       return address;
     }
   }
-  return directory.Resolve(address).address;
+  return directory.unknown_recipient_desk();
 }
 
 // `recipient` as the rule has it; false when it gets nothing.

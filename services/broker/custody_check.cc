@@ -1,11 +1,11 @@
 #include "services/broker/custody_check.h"
 
-#include <algorithm>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "services/broker/duties.h"
 #include "services/common/agency.h"
+#include "services/common/homeless.h"
 #include "storage/status.h"
 
 namespace baton {
@@ -110,16 +110,9 @@ class StatementCheck {
   // A homeless young person: closed only by where they sleep tonight, and
   // accommodation offered or refused.
   absl::Status operator()(const v1::Decision& decision) {
-    if (!IsAboutHomelessness()) return absl::OkStatus();
-    const v1::HomelessAnswer& answer = decision.homeless();
-    if (answer.sleeps_tonight().value().empty()) {
-      faults_->Add(field_ + ".homeless.sleeps_tonight",
-                   "is required: where the young person sleeps tonight");
-    }
-    if (!v1::AccommodationAnswer_IsValid(answer.accommodation()) ||
-        answer.accommodation() == v1::ACCOMMODATION_ANSWER_UNSPECIFIED) {
-      faults_->Add(field_ + ".homeless.accommodation",
-                   "must be stated: accepted, or offered and refused");
+    if (IsAboutHomelessness(conversation_.record.conversation().kind(),
+                            matter_)) {
+      CheckHomelessAnswer(decision.homeless(), field_ + ".homeless", faults_);
     }
     return absl::OkStatus();
   }
@@ -175,15 +168,6 @@ class StatementCheck {
   }
 
  private:
-  bool IsAboutHomelessness() const {
-    return conversation_.record.conversation().kind() ==
-               v1::MESSAGE_KIND_HOMELESS_PRESENTATION ||
-           std::any_of(matter_.duties().begin(), matter_.duties().end(),
-                       [](const v1::Duty& duty) {
-                         return duty.code() == v1::DUTY_CODE_HOMELESS;
-                       });
-  }
-
   const Saying& saying_;
   const Conversation& conversation_;
   const v1::Matter& matter_;

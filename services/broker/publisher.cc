@@ -238,10 +238,10 @@ absl::Status Publisher::CheckWayBack(const Identity& sender,
   }
   const Directory::Route route = directory_->Next().Resolve(*back);
   if (!route.known) {
-    return absl::NotFoundError(absl::StrCat(
-        "the exchange's directory has no desk ", QueueName(*back),
-        "; what is sent there goes to the desk for unknown recipients: ask the "
-        "exchange's operator to add it"));
+    return absl::NotFoundError(
+        absl::StrCat("the exchange's directory has no desk ", QueueName(*back),
+                     "; what is sent there is redirected to another: ask the "
+                     "exchange's operator to add it"));
   }
   *back = route.address;
   return absl::OkStatus();

@@ -289,8 +289,8 @@ void PrintChange(const v1::DirectoryEntry& now, const v1::AgencyConfig& wanted,
   const std::string gone = DesksGone(now.agency(), wanted);
   if (gone.empty()) return;
   Words(session) << "TAKEN AWAY: " << Printable(gone)
-                 << "; what is sent there goes to the desk for unknown "
-                    "recipients. To keep a desk, name it too: --desk\n";
+                 << "; what is sent there goes to the first desk, marked. To "
+                    "keep a desk, name it too: --desk\n";
 }
 
 absl::StatusOr<ExitCode> RunAdd(const Options&, const Arguments& arguments,

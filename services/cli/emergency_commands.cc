@@ -159,7 +159,8 @@ std::vector<Command> EmergencyCommands() {
                       "how one wait stands",
                       {{"REFERENCE", "", "the wait, by your own reference"}},
                       RunStatus});
-  commands.push_back({"emergency", "list", "open waits: what is not sent, then the oldest",
+  commands.push_back({"emergency", "list",
+                      "open waits: what is not sent, then the oldest",
                       ListOptions("ended ones too"), RunList});
   commands.push_back(
       {"emergency",

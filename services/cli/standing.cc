@@ -23,7 +23,7 @@ std::string MisaddressedText(
     if (mark.field() != "recipients[0]") {
       lines.push_back(
           "WRONG ADDRESS: the exchange does not know one of those who should "
-          "get a copy. They were not told: ring them.");
+          "get a copy. It went to another desk: ring whom you meant.");
       continue;
     }
     const std::string agency = AgencyText(matter.holder().agency());

@@ -85,7 +85,8 @@ std::string MarksInWords(
       case v1::MARK_CODE_ODD_TIME:
         return absl::StrAppend(out, mark.field(), " is in the future or old");
       case v1::MARK_CODE_UNKNOWN_RECIPIENT:
-        return absl::StrAppend(out, mark.field(), " is not on the exchange");
+        return absl::StrAppend(out, mark.field(),
+                               " is not known to the exchange");
       case v1::MARK_CODE_BLANK_ANSWER:
         return absl::StrAppend(out, mark.field(), " is not answered");
       case v1::MARK_CODE_NO_LEGAL_BASIS:
