@@ -152,6 +152,18 @@ struct AttachmentCommand {
   Done<v1::AttachmentRecord> done;
 };
 
+// How copies stand, as of this commit: the newest of it is in memory only. A
+// copy that was settled long ago is nullopt here and on disk, to be read after
+// the answer (ReadSettled).
+struct FindCopiesCommand {
+  struct Copy {
+    std::string queue;
+    uint64_t sequence;
+  };
+  std::vector<Copy> copies;
+  Done<std::vector<std::optional<v1::DeliveryRecord>>> done;
+};
+
 // A refusal decided before the commit thread: only its leaf is left to write.
 struct DeniedCommand {
   std::optional<Identity> caller;  // Empty: not even authenticated.
@@ -162,7 +174,7 @@ struct DeniedCommand {
 using Command =
     std::variant<PublishCommand, SettleCommand, SubscribeCommand, GrantCommand,
                  UnsubscribeCommand, FirstReadCommand, ChangeAgencyCommand,
-                 AttachmentCommand, DeniedCommand>;
+                 AttachmentCommand, FindCopiesCommand, DeniedCommand>;
 
 }  // namespace baton
 

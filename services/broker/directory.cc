@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kMaxDeliveryAttempts = 1000;
 
-QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
+QueuePolicy PolicyOf(const v1::DeskConfig& desk, int max_log_records) {
   QueuePolicy policy;
+  if (max_log_records > 0) policy.max_log_records = max_log_records;
   if (desk.max_delivery_attempts() > 0) {
     policy.max_delivery_attempts = desk.max_delivery_attempts();
   }
@@ -25,15 +26,15 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
   if (desk.has_max_retry_delay()) {
     policy.max_retry_delay = FromProto(desk.max_retry_delay());
   }
-  if (desk.has_aging_delay())
+  if (desk.has_aging_delay()) {
     policy.aging_delay = FromProto(desk.aging_delay());
-  if (queue_window > 0) policy.window = queue_window;
+  }
   return policy;
 }
 
 void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
                  Faults* faults) {
-  const QueuePolicy policy = PolicyOf(desk, /*queue_window=*/0);
+  const QueuePolicy policy = PolicyOf(desk, /*max_log_records=*/0);
   if (desk.max_delivery_attempts() < 0 ||
       desk.max_delivery_attempts() > kMaxDeliveryAttempts) {
     faults->Add(path + ".max_delivery_attempts", "must be 1 to 1000");
@@ -73,7 +74,7 @@ void Directory::Check(const v1::AgencyConfig& agency, const std::string& path,
 absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
                                             Faults* faults) {
   Directory directory;
-  directory.queue_window_ = config.limits().queue_window();
+  directory.max_log_records_ = config.limits().max_log_records();
   directory.unknown_recipient_desk_ = config.unknown_recipient_desk();
   if (config.agencies().empty()) {
     faults->Add("agencies", "at least one agency is required");
@@ -179,7 +180,7 @@ void Directory::Put(v1::DirectoryEntry entry) {
   DropQueues(name);
   removed_.erase(name);
   for (const v1::DeskConfig& desk : entry.agency().desks()) {
-    queues_[QueueOf(name, desk)] = PolicyOf(desk, queue_window_);
+    queues_[QueueOf(name, desk)] = PolicyOf(desk, max_log_records_);
   }
   agencies_[name] =
       std::make_shared<const v1::DirectoryEntry>(std::move(entry));

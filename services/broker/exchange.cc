@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/custody.h"
 #include "services/broker/custody_check.h"
+#include "services/broker/queue_recovery.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
+#include "storage/format.h"
 #include "storage/keys.h"
 #include "storage/status.h"
 
@@ -72,7 +74,7 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
       exchange->ledger_.get(), &exchange->queues_, directory);
   RETURN_IF_ERROR(exchange->directory_changes_->Load());
   RETURN_IF_ERROR(
-      exchange->OpenQueues(directory->Next(), directory->Next().Queues()));
+      exchange->OpenQueues(directory->Next(), directory->Next().Queues(), {}));
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
@@ -82,22 +84,17 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
 }
 
 absl::Status Exchange::OpenQueues(const Directory& directory,
-                                  const std::vector<std::string>& names) {
+                                  const std::vector<std::string>& names,
+                                  Instant now) {
   for (const std::string& name : names) {
     const QueuePolicy& policy = *directory.FindQueue(name);
     if (const auto it = queues_.find(name); it != queues_.end()) {
       it->second->set_policy(policy);
       continue;
     }
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                     ledger_->Get(QueueKey(name)));
-    v1::QueueRecord record;
-    if (bytes.has_value() && !record.ParseFromString(*bytes)) {
-      return absl::DataLossError(
-          absl::StrCat("the record of queue ", name, " is damaged"));
-    }
-    auto queue = std::make_unique<Queue>(name, policy, std::move(record));
-    if (queue->WantsMore().has_value()) hungry_.insert(queue.get());
+    auto queue = std::make_unique<Queue>(name, policy);
+    RETURN_IF_ERROR(RecoverQueue(ledger_->committed(), queue.get()));
+    if (started_) queue->Start(kDefaultAckDeadline, now);
     queues_.emplace(name, std::move(queue));
   }
   return absl::OkStatus();
@@ -106,14 +103,14 @@ absl::Status Exchange::OpenQueues(const Directory& directory,
 absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
                                           Instant now) {
   StepResult result;
+  if (!started_) RETURN_IF_ERROR(Start(now));
   ledger_->Begin(now.wall);
   if (!std::exchange(started_, true)) {
     v1::AuditEntry entry;
     entry.set_type(v1::AUDIT_TYPE_STARTED);
     ledger_->Append(std::move(entry));
   }
-  // Windows are filled from the committed state, before this step adds to it.
-  RETURN_IF_ERROR(Refill(now));
+  for (Queue* const queue : std::exchange(busy_, {})) Touch(queue);
   for (Command& command : commands) {
     RETURN_IF_ERROR(std::visit(
         [&](auto& body) { return Decide(std::move(body), now, &result); },
@@ -127,37 +124,48 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
   for (const v1::Conversation& conversation : result.changed) {
     directory_changes_->SawCustody(conversation);
   }
-  result.more_work = !hungry_.empty();
+  result.more_work = !busy_.empty();
   if (!ticks_.empty()) result.next_tick = ticks_.begin()->first;
   return result;
 }
 
-absl::Status Exchange::Refill(Instant now) {
-  for (Queue* const queue : std::exchange(hungry_, {})) {
-    Touch(queue);  // It may only have more to hand out.
-    const std::optional<Queue::LoadRequest> request = queue->WantsMore();
-    if (!request.has_value()) continue;
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> found,
-                     ledger_->committed().Scan(
-                         QueueEntries(queue->name(), request->from_sequence),
-                         request->limit));
-    std::vector<std::pair<uint64_t, v1::QueueEntry>> entries;
-    for (const KeyValue& pair : found) {
-      ASSIGN_OR_RETURN(const uint64_t sequence, SequenceOf(pair.key));
-      v1::QueueEntry entry;
-      if (!entry.ParseFromString(pair.value)) {
-        return absl::DataLossError(
-            absl::StrCat("an entry of queue ", queue->name(), " is damaged"));
-      }
-      entries.emplace_back(sequence, std::move(entry));
-    }
-    for (const QueueEvent& event :
-         queue->Load(*request, std::move(entries), kDefaultAckDeadline, now,
-                     ledger_->batch())) {
-      AppendEvent(std::nullopt, *queue, event);
-    }
+absl::Status Exchange::Start(Instant now) {
+  RETURN_IF_ERROR(RaiseFormat(now));
+  for (const auto& [name, queue] : queues_) {
+    RETURN_IF_ERROR(AdoptFormat1(queue.get(), now));
+    queue->Start(kDefaultAckDeadline, now);
+    Touch(queue.get());
   }
   return absl::OkStatus();
+}
+
+// Before anything is written that an older program would not find.
+absl::Status Exchange::RaiseFormat(Instant now) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   ledger_->Get(kDatabaseKey));
+  if (!bytes.has_value()) return absl::OkStatus();
+  v1::DatabaseRecord database;
+  if (!database.ParseFromString(*bytes)) {
+    return absl::DataLossError("the record of the database is damaged");
+  }
+  if (database.format_version() >= kFormatVersion) return absl::OkStatus();
+  database.set_format_version(kFormatVersion);
+  ledger_->Begin(now.wall);
+  ledger_->batch()->Put(kDatabaseKey, database.SerializeAsString());
+  return ledger_->Commit().status();
+}
+
+absl::Status Exchange::AdoptFormat1(Queue* queue, Instant now) {
+  while (true) {
+    ASSIGN_OR_RETURN(
+        const size_t adopted,
+        baton::AdoptFormat1(ledger_->committed(), queue, ledger_->batch()));
+    if (adopted == 0) return absl::OkStatus();
+    ledger_->Begin(now.wall);
+    queue->Flush(ledger_->commit_number(), now, /*fold=*/false,
+                 ledger_->batch());
+    RETURN_IF_ERROR(ledger_->Commit().status());
+  }
 }
 
 // --- Commands.
@@ -196,13 +204,15 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
     settled.lease_expire_time = ledger_->commit_time() + *command.duration;
   }
   const auto queue = queues_.find(command.queue);
+  std::vector<QueueEvent> delivered;
   for (const std::string& ack_id : command.ack_ids) {
     if (queue == queues_.end()) {
       settled.statuses.push_back(
           absl::NotFoundError(absl::StrCat("no queue ", command.queue)));
     } else {
-      ASSIGN_OR_RETURN(Answer answer,
-                       SettleOne(command, ack_id, queue->second.get(), now));
+      ASSIGN_OR_RETURN(
+          Answer answer,
+          SettleOne(command, ack_id, queue->second.get(), now, &delivered));
       settled.statuses.push_back(std::move(answer.status));
     }
     if (!settled.statuses.back().ok()) {
@@ -210,7 +220,10 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
                    CodeOf(settled.statuses.back(), CallName(command.kind)));
     }
   }
-  if (queue != queues_.end()) Touch(queue->second.get());
+  if (queue != queues_.end()) {
+    RETURN_IF_ERROR(AppendDelivered(command.caller, *queue->second, delivered));
+    Touch(queue->second.get());
+  }
   result->replies.push_back(
       [done = std::move(command.done), settled = std::move(settled)]() mutable {
         done(std::move(settled));
@@ -220,28 +233,25 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
 
 absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
     const SettleCommand& command, const std::string& ack_id, Queue* queue,
-    Instant now) {
+    Instant now, std::vector<QueueEvent>* delivered) {
   const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
   if (!ack.ok()) return Answer{ack.status()};
-  ASSIGN_OR_RETURN(Answer held, CheckLease(command, *ack, queue, now));
-  if (absl::IsNotFound(held.status)) return ExplainUnknownLease(command, *ack);
-  if (!held.status.ok()) return held;
+  const absl::Status held = queue->CheckLease(*ack);
+  if (absl::IsNotFound(held)) return ExplainUnknownLease(command, *queue, *ack);
+  if (!held.ok()) return Answer{held};
   switch (command.kind) {
-    case SettleKind::kAcknowledge: {
-      const QueueEvent event = queue->Acknowledge(*ack, now, ledger_->batch());
-      const int64_t index = AppendEvent(command.caller, *queue, event);
-      RETURN_IF_ERROR(ApplyDelivered(command.caller, event, index));
+    case SettleKind::kAcknowledge:
+      delivered->push_back(queue->Acknowledge(*ack, now));
       break;
-    }
     case SettleKind::kNack:
-      for (const QueueEvent& event : queue->Nack(
-               *ack, command.reason, command.duration, now, ledger_->batch())) {
+      for (const QueueEvent& event :
+           queue->Nack(*ack, command.reason, command.duration, now)) {
         AppendEvent(command.caller, *queue, event);
       }
       break;
     case SettleKind::kReject:
       AppendEvent(command.caller, *queue,
-                  queue->Reject(*ack, command.reason, now, ledger_->batch()));
+                  queue->Reject(*ack, command.reason, now));
       break;
     case SettleKind::kModifyDeadline:
       queue->ModifyDeadline(*ack, *command.duration, now);
@@ -250,48 +260,54 @@ absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
   return Answer{absl::OkStatus()};
 }
 
-// After a restart a lease may stand behind what the window has loaded so far.
-absl::StatusOr<Exchange::Answer> Exchange::CheckLease(
-    const SettleCommand& command, const AckId& ack, Queue* queue, Instant now) {
-  absl::Status held = queue->CheckLease(ack);
-  if (!absl::IsNotFound(held)) return Answer{std::move(held)};
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(QueueEntryKey(command.queue, ack.sequence)));
-  if (!bytes.has_value()) return Answer{std::move(held)};
-  v1::QueueEntry entry;
-  if (!entry.ParseFromString(*bytes)) {
-    return absl::DataLossError(
-        absl::StrCat("an entry of queue ", command.queue, " is damaged"));
-  }
-  return Answer{
-      queue->LoadLease(ack, std::move(entry), kDefaultAckDeadline, now)};
-}
-
 // A repeated acknowledgement whose answer got lost is answered OK; any other
 // settlement of what is settled is too late, and says since when.
 absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
-    const SettleCommand& command, const AckId& ack) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(DeliveryKey(ack.sequence, command.queue)));
-  if (!bytes.has_value()) {
+    const SettleCommand& command, const Queue& queue, const AckId& ack) {
+  std::optional<v1::DeliveryRecord> settled = queue.Find(ack.sequence);
+  if (!settled.has_value()) {
+    ASSIGN_OR_RETURN(
+        settled, ReadSettled(ledger_->committed(), queue.name(), ack.sequence));
+  }
+  if (!settled.has_value()) {
     return Answer{absl::NotFoundError(absl::StrCat(
         "no lease ", FormatAckId(ack), " on queue ", command.queue))};
   }
-  v1::DeliveryRecord settled;
-  if (!settled.ParseFromString(*bytes)) {
-    return absl::DataLossError("a delivery record is damaged");
-  }
   if (command.kind == SettleKind::kAcknowledge &&
-      settled.state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
-      settled.delivery_attempt() == ack.attempt) {
+      settled->state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
+      settled->delivery_attempt() == ack.attempt) {
     return Answer{absl::OkStatus()};
   }
   return Answer{absl::FailedPreconditionError(absl::StrCat(
       "lease ", FormatAckId(ack), " has ended: the message was settled as ",
-      v1::DeliveryState_Name(settled.state()), " at ",
+      v1::DeliveryState_Name(settled->state()), " at ",
       absl::FormatTime(absl::RFC3339_sec,
-                       absl::FromUnixMicros(settled.state_time_micros()),
+                       absl::FromUnixMicros(settled->state_time_micros()),
                        absl::UTCTimeZone())))};
+}
+
+absl::Status Exchange::AppendDelivered(
+    const Identity& caller, const Queue& queue,
+    const std::vector<QueueEvent>& delivered) {
+  for (size_t begin = 0; begin < delivered.size();) {
+    // One leaf names one attempt.
+    size_t end = begin;
+    v1::AuditEntry entry;
+    while (end < delivered.size() && end - begin < kMaxIdsPerLeaf &&
+           delivered[end].attempt == delivered[begin].attempt) {
+      entry.add_message_ids(MessageId(delivered[end++].sequence));
+    }
+    entry.set_type(v1::AUDIT_TYPE_DELIVERED);
+    entry.add_queues(queue.name());
+    entry.set_delivery_attempt(delivered[begin].attempt);
+    *entry.mutable_actor() = caller.agency;
+    entry.set_actor_key_id(caller.key_id);
+    const int64_t index = ledger_->Append(std::move(entry));
+    for (; begin < end; ++begin) {
+      RETURN_IF_ERROR(ApplyDelivered(caller, delivered[begin], index));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // The recipient's system durably has the message that opened these matters.
@@ -317,8 +333,8 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   const auto queue = queues_.find(command.queue);
   if (queue == queues_.end()) return absl::OkStatus();  // Checked by the RPC.
   const uint64_t id = command.consumer.id;
-  for (const QueueEvent& event : queue->second->Subscribe(
-           std::move(command.consumer), now, ledger_->batch())) {
+  for (const QueueEvent& event :
+       queue->second->Subscribe(std::move(command.consumer), now)) {
     AppendEvent(std::nullopt, *queue->second, event);
   }
   subscriptions_[id] = {.queue = queue->second.get(),
@@ -398,7 +414,7 @@ absl::Status Exchange::Decide(FirstReadCommand command, Instant,
 
 // A desk that goes leaves its empty queue in memory: subscriptions that end a
 // moment later still point to it.
-absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
+absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant now,
                               StepResult* result) {
   absl::StatusOr<AgencyChange> change = directory_changes_->Change(command);
   if (!change.ok()) {
@@ -409,7 +425,7 @@ absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
   } else if (!command.remove) {
     RETURN_IF_ERROR(
         OpenQueues(directory_->Next(),
-                   directory_->Next().QueuesOf(command.agency.agency())));
+                   directory_->Next().QueuesOf(command.agency.agency()), now));
   }
   result->replies.push_back([done = std::move(command.done),
                              change = std::move(change)] { done(change); });
@@ -426,6 +442,22 @@ absl::Status Exchange::Decide(AttachmentCommand command, Instant,
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(FindCopiesCommand command, Instant,
+                              StepResult* result) {
+  std::vector<std::optional<v1::DeliveryRecord>> found;
+  for (const FindCopiesCommand::Copy& copy : command.copies) {
+    const auto queue = queues_.find(copy.queue);
+    found.push_back(queue == queues_.end()
+                        ? std::nullopt
+                        : queue->second->Find(copy.sequence));
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), found = std::move(found)]() mutable {
+        done(std::move(found));
+      });
   return absl::OkStatus();
 }
 
@@ -474,7 +506,7 @@ absl::Status Exchange::TickDue(Instant now) {
     Touch(queue);
   }
   for (Queue* const queue : touched_) {
-    for (const QueueEvent& event : queue->Tick(now, ledger_->batch())) {
+    for (const QueueEvent& event : queue->Tick(now)) {
       AppendEvent(std::nullopt, *queue, event);
     }
   }
@@ -482,18 +514,41 @@ absl::Status Exchange::TickDue(Instant now) {
 }
 
 void Exchange::DispatchTouched(Instant now, StepResult* result) {
+  const QueueSet folded = ChooseToFold();
+  touched_.insert(folded.begin(), folded.end());
   for (Queue* const queue : std::exchange(touched_, {})) {
     DispatchQueue(queue, now, result);
-    queue->Flush(ledger_->batch());
-    if (queue->WantsMore().has_value()) hungry_.insert(queue);
+    Flush(queue, folded.contains(queue), now);
     Schedule(queue, now);
   }
 }
 
+Exchange::QueueSet Exchange::ChooseToFold() {
+  QueueSet chosen;
+  for (size_t left = total_unfolded_; left > kMaxUnfolded;) {
+    Queue* const oldest = fold_order_.front();
+    fold_order_.pop_front();
+    Unfolded& unfolded = unfolded_[oldest];
+    unfolded.waits = false;
+    left -= unfolded.count;
+    chosen.insert(oldest);
+  }
+  return chosen;
+}
+
+void Exchange::Flush(Queue* queue, bool fold, Instant now) {
+  queue->Flush(ledger_->commit_number(), now, fold, ledger_->batch());
+  Unfolded& unfolded = unfolded_[queue];
+  total_unfolded_ += queue->unfolded() - unfolded.count;
+  unfolded.count = queue->unfolded();
+  if (unfolded.count == 0 || std::exchange(unfolded.waits, true)) return;
+  fold_order_.push_back(queue);
+}
+
 void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
   if (!queue->HasConsumers()) return;
-  const std::vector<Leased> leased = queue->Dispatch(now, ledger_->batch());
-  if (leased.size() == Queue::kMaxDispatch) hungry_.insert(queue);
+  const std::vector<Leased> leased = queue->Dispatch(now);
+  if (leased.size() == Queue::kMaxDispatch) busy_.insert(queue);
   std::map<uint64_t, std::vector<Handover>> by_consumer;
   for (const Leased& lease : leased) {
     Handover handover{.leased = lease, .message = nullptr};

@@ -1,6 +1,7 @@
 #include "services/broker/tracking_service.h"
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/conversation.h"
 #include "services/broker/sealed_records.h"
+#include "services/broker/settled_copies.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -21,6 +23,7 @@ namespace baton {
 namespace {
 
 constexpr size_t kMaxPendingResponses = 1024;
+constexpr absl::Duration kMaxCommitWait = absl::Seconds(5);
 
 // The conversation, when `caller` has part in it.
 absl::StatusOr<Conversation> ReadOwn(const Reader& reader, const Vault& vault,
@@ -36,40 +39,69 @@ absl::StatusOr<Conversation> ReadOwn(const Reader& reader, const Vault& vault,
   return conversation;
 }
 
-// What became of the copy of message `sequence` that went to `queue`.
-absl::StatusOr<v1::Delivery> ReadDelivery(const Reader& reader,
-                                          uint64_t sequence,
-                                          const std::string& queue) {
-  v1::Delivery delivery;
-  delivery.set_queue(queue);
-  ASSIGN_OR_RETURN(const std::optional<std::string> open,
-                   reader.Get(QueueEntryKey(queue, sequence)));
-  if (v1::QueueEntry entry; open.has_value() && entry.ParseFromString(*open)) {
-    delivery.set_state(entry.state());
-    delivery.set_delivery_attempt(entry.delivery_attempt());
-    delivery.set_reason(entry.reason());
-    *delivery.mutable_state_time() =
-        ToProto(absl::FromUnixMicros(entry.state_time_micros()));
-    return delivery;
+// Waits for the commit thread, which answers within a commit. Blocks: for
+// reader threads.
+absl::StatusOr<std::vector<std::optional<v1::DeliveryRecord>>> FindCopies(
+    Sequencer* sequencer, std::vector<FindCopiesCommand::Copy> copies) {
+  using Found = std::vector<std::optional<v1::DeliveryRecord>>;
+  const auto answer = std::make_shared<std::promise<absl::StatusOr<Found>>>();
+  std::future<absl::StatusOr<Found>> found = answer->get_future();
+  RETURN_IF_ERROR(sequencer->Submit(FindCopiesCommand{
+      .copies = std::move(copies), .done = [answer](absl::StatusOr<Found> all) {
+        answer->set_value(std::move(all));
+      }}));
+  if (found.wait_for(absl::ToChronoMilliseconds(kMaxCommitWait)) !=
+      std::future_status::ready) {
+    return absl::UnavailableError(
+        "the exchange is busy or stopping; try again");
   }
-  ASSIGN_OR_RETURN(const std::optional<std::string> settled,
-                   reader.Get(DeliveryKey(sequence, queue)));
-  if (v1::DeliveryRecord record;
-      settled.has_value() && record.ParseFromString(*settled)) {
-    delivery.set_state(record.state());
-    delivery.set_delivery_attempt(record.delivery_attempt());
-    delivery.set_reason(record.reason());
-    *delivery.mutable_state_time() =
-        ToProto(absl::FromUnixMicros(record.state_time_micros()));
-    return delivery;
-  }
-  return absl::DataLossError(absl::StrCat("the delivery record of ",
-                                          MessageId(sequence), " is missing"));
+  return found.get();
 }
 
-absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(const Reader& reader,
-                                                    const Vault& vault,
-                                                    uint64_t sequence) {
+v1::Delivery ToDelivery(const std::string& queue,
+                        const v1::DeliveryRecord& record) {
+  v1::Delivery delivery;
+  delivery.set_queue(queue);
+  delivery.set_state(record.state());
+  delivery.set_delivery_attempt(record.delivery_attempt());
+  delivery.set_reason(record.reason());
+  *delivery.mutable_state_time() =
+      ToProto(absl::FromUnixMicros(record.state_time_micros()));
+  return delivery;
+}
+
+// What became of each of `copies`, which are those of the messages in
+// `response`, in their order.
+absl::Status FillDeliveries(const Store& store, Sequencer* sequencer,
+                            std::vector<FindCopiesCommand::Copy> copies,
+                            v1::ListTimelineResponse* response) {
+  ASSIGN_OR_RETURN(const auto found, FindCopies(sequencer, copies));
+  // What the answer does not know was on disk by then.
+  const std::unique_ptr<Reader> snapshot = store.Snapshot();
+  auto copy = copies.begin();
+  auto state = found.begin();
+  for (v1::TimelineEntry& entry : *response->mutable_entries()) {
+    const uint64_t sequence = ParseMessageId(entry.message_id()).value_or(0);
+    for (; copy != copies.end() && copy->sequence == sequence;
+         ++copy, ++state) {
+      std::optional<v1::DeliveryRecord> record = *state;
+      if (!record.has_value()) {
+        ASSIGN_OR_RETURN(record, ReadSettled(*snapshot, copy->queue, sequence));
+      }
+      if (!record.has_value()) {
+        return absl::DataLossError(absl::StrCat(
+            "the delivery record of ", entry.message_id(), " is missing"));
+      }
+      *entry.add_deliveries() = ToDelivery(copy->queue, *record);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Without its deliveries: those are `copies`.
+absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(
+    const Reader& reader, const Vault& vault, uint64_t sequence,
+    std::vector<FindCopiesCommand::Copy>* copies) {
   ASSIGN_OR_RETURN(v1::MessageRecord record,
                    ReadMessageRecord(reader, sequence));
   record.clear_parts();
@@ -83,11 +115,10 @@ absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(const Reader& reader,
   *entry.mutable_matter_ids() = message.matter_ids();
   *entry.mutable_marks() = message.marks();
   for (const v1::Recipient& recipient : message.recipients()) {
-    const std::string queue =
-        QueueName(recipient.has_redirected_to() ? recipient.redirected_to()
-                                                : recipient.address());
-    ASSIGN_OR_RETURN(*entry.add_deliveries(),
-                     ReadDelivery(reader, sequence, queue));
+    copies->push_back({.queue = QueueName(recipient.has_redirected_to()
+                                              ? recipient.redirected_to()
+                                              : recipient.address()),
+                       .sequence = sequence});
   }
   return entry;
 }
@@ -95,6 +126,7 @@ absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(const Reader& reader,
 absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
                           const Conversation& conversation,
                           const v1::ListTimelineRequest& request,
+                          std::vector<FindCopiesCommand::Copy>* copies,
                           v1::ListTimelineResponse* response) {
   int start = 0;
   if (!request.page_token().empty() &&
@@ -110,7 +142,7 @@ absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
   const int end = std::min(start + size, sequences.size());
   for (int i = start; i < end; ++i) {
     ASSIGN_OR_RETURN(*response->add_entries(),
-                     ReadTimelineEntry(reader, vault, sequences[i]));
+                     ReadTimelineEntry(reader, vault, sequences[i], copies));
   }
   if (end < sequences.size()) {
     response->set_next_page_token(absl::StrCat(end));
@@ -206,8 +238,11 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
         ASSIGN_OR_RETURN(const Conversation conversation,
                          ReadOwn(*snapshot, *parts_.vault, caller,
                                  request->conversation_id()));
-        return ReadTimeline(*snapshot, *parts_.vault, conversation, *request,
-                            response);
+        std::vector<FindCopiesCommand::Copy> copies;
+        RETURN_IF_ERROR(ReadTimeline(*snapshot, *parts_.vault, conversation,
+                                     *request, &copies, response));
+        return FillDeliveries(*parts_.store, parts_.sequencer,
+                              std::move(copies), response);
       });
 }
 

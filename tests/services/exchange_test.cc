@@ -40,10 +40,7 @@ class ExchangeTest : public testing::Test {
     return exchange_.config.mutable_agencies(0)->mutable_desks(0);
   }
   v1::DeliveryRecord SettledOnDisk(const v1::PublishReceipt& receipt) {
-    return exchange_
-        .Read<v1::DeliveryRecord>(
-            DeliveryKey(ParseMessageId(receipt.message_id()).value(), kIntake))
-        .value_or(v1::DeliveryRecord());
+    return exchange_.CopyOnDisk(kIntake, receipt);
   }
   bool IsDeadLetter(const v1::PublishReceipt& receipt) {
     return exchange_
@@ -514,9 +511,7 @@ TEST_F(ExchangeTest, AReconnectedConsumerTakesItsLeasesOverAfterARestart) {
   EXPECT_EQ(back->Next().delivery_attempt(), 2);
 }
 
-// A nacked message stands before more leases than the window loads.
-TEST_F(ExchangeTest, SettlesLeasesBehindTheWindowAfterARestart) {
-  exchange_.config.mutable_limits()->set_queue_window(4);
+TEST_F(ExchangeTest, SettlesEveryLeaseAfterARestart) {
   exchange_.Restart();
   const auto consumer = exchange_.Consume(kIntake, {.name = "mash-1"});
   for (int i = 0; i < 20; ++i) exchange_.Publish(absl::StrCat(i));
@@ -539,31 +534,46 @@ TEST_F(ExchangeTest, SettlesLeasesBehindTheWindowAfterARestart) {
   EXPECT_THAT(texts, SizeIs(19));
 }
 
-TEST_F(ExchangeTest, ScansNothingBelowTheFloorAfterARestart) {
-  const auto consumer = exchange_.Consume(kIntake);
-  for (int i = 0; i < 10; ++i) exchange_.Publish(absl::StrCat(i));
-  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
-  for (int i = 0; i < 8; ++i) EXPECT_TRUE(exchange_.Ack(held[i]).ok());
+TEST_F(ExchangeTest, AnAcknowledgementRepeatedAfterItsCopyWasFoldedIsOk) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 4096});
+  const v1::PublishReceipt first = exchange_.Publish("first");
+  const v1::ReceivedMessage message = consumer->Next();
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  const size_t folded =
+      QueuePolicy().max_log_records * Queue::kUnfoldedPerRecord;
+  for (size_t i = 0; i < folded; i += 64) {
+    v1::PublishRequest request;
+    for (int j = 0; j < 64; ++j) *request.add_messages() = TextMessage("a");
+    ASSERT_TRUE(exchange_.Publish(HospitalCaller(), request).ok());
+    for (const v1::ReceivedMessage& each : consumer->TakeAll()) {
+      ASSERT_TRUE(exchange_.Ack(each).ok());
+    }
+  }
+  EXPECT_TRUE(exchange_.Read<v1::QueueRecord>(QueueKey(kIntake)).has_value());
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_EQ(exchange_.Nack(message).code(),
+            absl::StatusCode::kFailedPrecondition);
   exchange_.Restart();
-  std::vector<KeyRange> scans;
-  exchange_.store().on_scan = [&scans](const KeyRange& range) {
-    if (absl::StartsWith(range.begin, "q/")) scans.push_back(range);
-  };
-  exchange_.Step();
-  const uint64_t ninth = ParseAckId(held[8].ack_id())->sequence;
-  ASSERT_THAT(scans, SizeIs(1));
-  EXPECT_EQ(scans[0].begin, QueueEntries(kIntake, ninth).begin);
+  EXPECT_TRUE(exchange_.Ack(message).ok());
+  EXPECT_EQ(SettledOnDisk(first).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
 }
 
-TEST_F(ExchangeTest, ScansNoQueueThatIsEmpty) {
-  const auto consumer = exchange_.Consume(kIntake);
-  exchange_.Publish("a");
-  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+// Of what was settled and folded nothing is read again.
+TEST_F(ExchangeTest, ReadsOnlyRecordsThatCountAfterARestart) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 4096});
+  for (size_t i = 0; i < 2 * QueuePolicy().max_log_records; ++i) {
+    exchange_.Publish("a");
+    ASSERT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  }
   exchange_.Restart();
-  int scans = 0;
-  exchange_.store().on_scan = [&scans](const KeyRange&) { ++scans; };
-  exchange_.Step();
-  EXPECT_EQ(scans, 0);
+  const auto record = exchange_.Read<v1::QueueRecord>(QueueKey(kIntake));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_GT(record->first_commit(), QueuePolicy().max_log_records);
+  EXPECT_EQ(exchange_.QueueOnDisk(kIntake).message_count(), 0u);
+  const auto left = exchange_.Scan(QueueChangesBetween(kIntake, 0, UINT64_MAX));
+  EXPECT_THAT(left, SizeIs(testing::Le(QueuePolicy().max_log_records)));
+  ASSERT_FALSE(left.empty());
+  EXPECT_GE(left[0].key, QueueChangesKey(kIntake, record->first_commit()));
 }
 
 TEST_F(ExchangeTest, WritesNothingWhenThereIsNothingToDo) {
@@ -637,25 +647,27 @@ TEST_F(ExchangeTest, NothingIsToldWhenTheCommitFails) {
   EXPECT_EQ(consumer->calls, 0);
 }
 
-TEST_F(ExchangeTest, ADamagedQueueEntryStopsTheExchange) {
-  const v1::PublishReceipt receipt = exchange_.Publish("a");
-  exchange_.Damage(
-      QueueEntryKey(kIntake, ParseMessageId(receipt.message_id()).value()),
-      "\xff");
-  exchange_.Restart();
-  EXPECT_EQ(exchange_.StepOnce({}).status().code(),
-            absl::StatusCode::kDataLoss);
+TEST_F(ExchangeTest, ADamagedQueueRecordStopsTheExchange) {
+  exchange_.Publish("a");
+  const uint64_t commit = exchange_.Head().commit();
+  exchange_.Damage(QueueChangesKey(kIntake, commit), "\xff");
+  EXPECT_EQ(exchange_.Reopen().code(), absl::StatusCode::kDataLoss);
 }
 
 // What the disk did must not pass for an answer to the caller.
-TEST_F(ExchangeTest, ADamagedDeliveryRecordStopsTheExchange) {
+TEST_F(ExchangeTest, ADamagedPageOfSettledCopiesStopsTheExchange) {
   const auto consumer = exchange_.Consume(kIntake);
   const v1::PublishReceipt receipt = exchange_.Publish("a");
   const v1::ReceivedMessage message = consumer->Next();
   EXPECT_TRUE(exchange_.Ack(message).ok());
-  exchange_.Damage(
-      DeliveryKey(ParseMessageId(receipt.message_id()).value(), kIntake),
-      "\xff");
+  for (size_t i = 0; i < QueuePolicy().max_log_records; ++i) {
+    exchange_.Publish("b");
+    ASSERT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  }
+  const auto pages = exchange_.Scan(
+      SettledPages(kIntake, ParseMessageId(receipt.message_id()).value()));
+  ASSERT_THAT(pages, SizeIs(1));
+  exchange_.Damage(pages[0].key, "\xff");
   exchange_.Restart();
   std::vector<Command> commands;
   commands.push_back(SettleCommand{.caller = CouncilCaller(),

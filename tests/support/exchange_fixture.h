@@ -186,6 +186,8 @@ class ExchangeFixture {
   void Start();
   // Ends the process and starts the next one from what is on disk.
   void Restart();
+  // Likewise, where the disk may be refused.
+  absl::Status Reopen();
   void Stop();
   bool started() const { return exchange_ != nullptr; }
 
@@ -251,7 +253,12 @@ class ExchangeFixture {
                                           : std::nullopt;
   }
   std::optional<std::string> ReadBytes(const std::string& key) const;
+  std::vector<KeyValue> Scan(const KeyRange& range) const;
+  // Its counts, as a process that starts now would find them.
   v1::QueueRecord QueueOnDisk(const std::string& queue) const;
+  // Likewise, one copy of it; empty when there is none.
+  v1::DeliveryRecord CopyOnDisk(const std::string& queue,
+                                const v1::PublishReceipt& receipt) const;
   // Replaces the bytes of a key behind the exchange's back; then Restart().
   void Damage(const std::string& key, const std::string& bytes);
   v1::Conversation Conversation(const std::string& conversation_id) const;
@@ -269,6 +276,8 @@ class ExchangeFixture {
   DirectoryBook& directory() { return *directory_; }
 
  private:
+  absl::Status Open();
+
   TempDir dir_;
   FakeClock clock_;
   SystemRandom random_;
