@@ -62,6 +62,12 @@ KeyRange Conversations(uint64_t from_number) {
   return {ConversationKey(from_number), Everything("c").end};
 }
 
+std::string JoinedKey(uint64_t commit) { return Numbered("y", commit); }
+
+KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit) {
+  return {JoinedKey(from_commit), JoinedKey(end_commit)};
+}
+
 std::string DirectoryKey(absl::string_view agency) {
   return Named("D", agency);
 }

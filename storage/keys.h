@@ -21,6 +21,8 @@ inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
 std::string MessageKey(uint64_t sequence);                              // m
 std::string IdempotencyKey(absl::string_view sender_key_hash);          // i
 std::string ConversationKey(uint64_t number);                           // c
+std::string JoinedKey(uint64_t commit);                                  // y
+KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit);       // y
 std::string QueueKey(absl::string_view queue);                          // r
 std::string QueueChangesKey(absl::string_view queue, uint64_t commit);  // Q
 // Of the commits in [from, end).

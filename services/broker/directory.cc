@@ -26,6 +26,9 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk, int max_log_records) {
   if (desk.has_max_retry_delay()) {
     policy.max_retry_delay = FromProto(desk.max_retry_delay());
   }
+  if (desk.retry_jitter_percent() > 0) {
+    policy.retry_jitter_percent = desk.retry_jitter_percent();
+  }
   if (desk.has_aging_delay()) {
     policy.aging_delay = FromProto(desk.aging_delay());
   }
@@ -41,6 +44,9 @@ void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
   }
   if (desk.max_messages() < 0 || desk.max_bytes() < 0) {
     faults->Add(path, "max_messages and max_bytes must not be negative");
+  }
+  if (desk.retry_jitter_percent() < 0 || desk.retry_jitter_percent() > 100) {
+    faults->Add(path + ".retry_jitter_percent", "must be 1 to 100");
   }
   if (policy.aging_delay < absl::Seconds(1) ||
       policy.aging_delay > absl::Hours(24)) {

@@ -57,6 +57,14 @@ absl::string_view CallName(SettleKind kind) {
   return "";
 }
 
+v1::PublishRefusal ToRefusal(const absl::Status& status) {
+  v1::PublishRefusal refusal;
+  refusal.set_code(static_cast<int32_t>(status.code()));
+  refusal.set_message(std::string(status.message()));
+  refusal.set_status(SerializeStatus(status));
+  return refusal;
+}
+
 }  // namespace
 
 Exchange::Exchange(std::unique_ptr<Ledger> ledger)
@@ -117,7 +125,7 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
         command));
   }
   attachments_->Sweep();
-  RETURN_IF_ERROR(TickDue(now));
+  RETURN_IF_ERROR(TickDue(now, &result));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
   directory_->Publish();
@@ -170,15 +178,16 @@ absl::Status Exchange::AdoptFormat1(Queue* queue, Instant now) {
 
 // --- Commands.
 
-absl::Status Exchange::Decide(PublishCommand command, Instant now,
-                              StepResult* result) {
+absl::Status Exchange::Publish(const Identity& sender,
+                               v1::PublishRequest request,
+                               absl::string_view call, Instant now,
+                               absl::StatusOr<v1::PublishResponse>* answer) {
   absl::StatusOr<Published> published =
-      publisher_->Publish(command.sender, std::move(command.request), now);
+      publisher_->Publish(sender, std::move(request), now);
   if (!published.ok()) {
     if (!IsRefusal(published.status())) return published.status();
-    AppendDenied(command.sender, CodeOf(published.status(), "Publish"));
-    result->replies.push_back([done = std::move(command.done),
-                               status = published.status()] { done(status); });
+    AppendDenied(sender, CodeOf(published.status(), call));
+    *answer = published.status();
     return absl::OkStatus();
   }
   bool wanted = false;  // By somebody who is about to get it.
@@ -189,11 +198,47 @@ absl::Status Exchange::Decide(PublishCommand command, Instant now,
   for (auto& [sequence, message] : published->messages) {
     if (wanted) Remember(sequence, std::move(message));
   }
+  *answer = std::move(published->response);
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(PublishCommand command, Instant now,
+                              StepResult* result) {
+  absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
+  RETURN_IF_ERROR(Publish(command.sender, std::move(command.request), "Publish",
+                          now, &answer));
   result->replies.push_back(
-      [done = std::move(command.done),
-       response = std::move(published->response)]() mutable {
-        done(std::move(response));
+      [done = std::move(command.done), answer = std::move(answer)]() mutable {
+        done(std::move(answer));
       });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
+                              StepResult* result) {
+  v1::StreamingPublishResponse response;
+  for (int i = 0; i < command.request.messages_size(); ++i) {
+    absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
+    if (command.refusals[i].ok()) {
+      v1::PublishRequest one;
+      one.add_messages()->Swap(command.request.mutable_messages(i));
+      RETURN_IF_ERROR(Publish(command.sender, std::move(one),
+                              "StreamingPublish", now, &answer));
+    } else {
+      answer = command.refusals[i];
+      AppendDenied(command.sender, CodeOf(answer.status(), "StreamingPublish"));
+    }
+    v1::PublishResult* const published = response.add_results();
+    if (answer.ok()) {
+      published->mutable_receipt()->Swap(answer->mutable_receipts(0));
+    } else {
+      *published->mutable_refusal() = ToRefusal(answer.status());
+    }
+  }
+  result->replies.push_back([done = std::move(command.done),
+                             response = std::move(response)]() mutable {
+    done(std::move(response));
+  });
   return absl::OkStatus();
 }
 
@@ -237,7 +282,9 @@ absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
   const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
   if (!ack.ok()) return Answer{ack.status()};
   const absl::Status held = queue->CheckLease(*ack);
-  if (absl::IsNotFound(held)) return ExplainUnknownLease(command, *queue, *ack);
+  if (absl::IsNotFound(held)) {
+    return ExplainUnknownLease(command.kind, *queue, *ack);
+  }
   if (!held.ok()) return Answer{held};
   switch (command.kind) {
     case SettleKind::kAcknowledge:
@@ -263,7 +310,7 @@ absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
 // A repeated acknowledgement whose answer got lost is answered OK; any other
 // settlement of what is settled is too late, and says since when.
 absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
-    const SettleCommand& command, const Queue& queue, const AckId& ack) {
+    SettleKind kind, const Queue& queue, const AckId& ack) {
   std::optional<v1::DeliveryRecord> settled = queue.Find(ack.sequence);
   if (!settled.has_value()) {
     ASSIGN_OR_RETURN(
@@ -271,9 +318,9 @@ absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
   }
   if (!settled.has_value()) {
     return Answer{absl::NotFoundError(absl::StrCat(
-        "no lease ", FormatAckId(ack), " on queue ", command.queue))};
+        "no lease ", FormatAckId(ack), " on queue ", queue.name()))};
   }
-  if (command.kind == SettleKind::kAcknowledge &&
+  if (kind == SettleKind::kAcknowledge &&
       settled->state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
       settled->delivery_attempt() == ack.attempt) {
     return Answer{absl::OkStatus()};
@@ -284,6 +331,52 @@ absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
       absl::FormatTime(absl::RFC3339_sec,
                        absl::FromUnixMicros(settled->state_time_micros()),
                        absl::UTCTimeZone())))};
+}
+
+// Everything is checked before anything is done; what is settled already, by
+// the same lease, is settled.
+absl::Status Exchange::Decide(AcknowledgeAndPublishCommand command, Instant now,
+                              StepResult* result) {
+  AcknowledgeAndPublishCommand::Result answer;
+  std::map<uint64_t, AckId> held;
+  bool all_held = true;
+  const auto it = queues_.find(command.queue);
+  for (const std::string& ack_id : command.ack_ids) {
+    const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
+    Answer lease{ack.status()};
+    if (ack.ok() && it != queues_.end()) {
+      lease.status = it->second->CheckLease(*ack);
+      if (lease.status.ok()) held.emplace(ack->sequence, *ack);
+      if (absl::IsNotFound(lease.status)) {
+        ASSIGN_OR_RETURN(lease, ExplainUnknownLease(SettleKind::kAcknowledge,
+                                                    *it->second, *ack));
+      }
+    } else if (ack.ok()) {
+      lease.status =
+          absl::NotFoundError(absl::StrCat("no queue ", command.queue));
+    }
+    all_held &= lease.status.ok();
+    answer.settled.statuses.push_back(std::move(lease.status));
+  }
+  if (all_held) {
+    RETURN_IF_ERROR(Publish(command.caller, std::move(command.request),
+                            "AcknowledgeAndPublish", now, &answer.published));
+  } else {
+    AppendDenied(command.caller, "FAILED_PRECONDITION/AcknowledgeAndPublish");
+  }
+  if (all_held && answer.published.ok()) {
+    std::vector<QueueEvent> delivered;
+    for (const auto& [sequence, ack] : held) {
+      delivered.push_back(it->second->Acknowledge(ack, now));
+    }
+    RETURN_IF_ERROR(AppendDelivered(command.caller, *it->second, delivered));
+    Touch(it->second.get());
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), answer = std::move(answer)]() mutable {
+        done(std::move(answer));
+      });
+  return absl::OkStatus();
 }
 
 absl::Status Exchange::AppendDelivered(
@@ -332,10 +425,24 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
                               StepResult* result) {
   const auto queue = queues_.find(command.queue);
   if (queue == queues_.end()) return absl::OkStatus();  // Checked by the RPC.
+  if (const absl::Status alone = queue->second->CheckAlone(command.consumer);
+      !alone.ok()) {
+    AppendDenied(command.caller, CodeOf(alone, "Pull"));
+    result->replies.push_back(
+        [sink = std::move(command.sink), alone] { sink->End(alone); });
+    return absl::OkStatus();
+  }
   const uint64_t id = command.consumer.id;
-  for (const QueueEvent& event :
-       queue->second->Subscribe(std::move(command.consumer), now)) {
+  const Queue::Subscribed subscribed =
+      queue->second->Subscribe(std::move(command.consumer), now);
+  for (const QueueEvent& event : subscribed.events) {
     AppendEvent(std::nullopt, *queue->second, event);
+  }
+  for (const uint64_t replaced : subscribed.replaced) {
+    EndConsumer(replaced, v1::NOTICE_CODE_REPLACED,
+                "a new stream of the same consumer took over; use one name for "
+                "each stream that is to live beside others",
+                "CONSUMER_REPLACED", result);
   }
   subscriptions_[id] = {.queue = queue->second.get(),
                         .sink = std::move(command.sink),
@@ -445,6 +552,20 @@ absl::Status Exchange::Decide(AttachmentCommand command, Instant,
   return absl::OkStatus();
 }
 
+absl::Status Exchange::Decide(FindConversationCommand command, Instant,
+                              StepResult* result) {
+  std::optional<Conversation> found;
+  if (const Conversation* const known =
+          ledger_->FindUnwritten(command.number)) {
+    found = *known;
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), found = std::move(found)]() mutable {
+        done(std::move(found));
+      });
+  return absl::OkStatus();
+}
+
 absl::Status Exchange::Decide(FindCopiesCommand command, Instant,
                               StepResult* result) {
   std::vector<std::optional<v1::DeliveryRecord>> found;
@@ -498,7 +619,7 @@ void Exchange::AppendDenied(const std::optional<Identity>& caller,
 
 // --- Time and dispatch.
 
-absl::Status Exchange::TickDue(Instant now) {
+absl::Status Exchange::TickDue(Instant now, StepResult* result) {
   while (!ticks_.empty() && ticks_.begin()->first <= now.steady) {
     Queue* const queue = ticks_.begin()->second;
     ticks_.erase(ticks_.begin());
@@ -506,11 +627,62 @@ absl::Status Exchange::TickDue(Instant now) {
     Touch(queue);
   }
   for (Queue* const queue : touched_) {
-    for (const QueueEvent& event : queue->Tick(now)) {
+    const Queue::Ticked ticked = queue->Tick(now);
+    for (const QueueEvent& event : ticked.events) {
       AppendEvent(std::nullopt, *queue, event);
+    }
+    NotifyExpired(ticked.events, result);
+    for (const uint64_t stalled : ticked.stalled) {
+      EndConsumer(
+          stalled, v1::NOTICE_CODE_STALLED,
+          "leases ran out twice and nothing was settled or extended in "
+          "between: this stream ends, and others get what it held. Take "
+          "less at once, extend leases, or mend what is stuck",
+          "CONSUMER_STALLED", result);
     }
   }
   return absl::OkStatus();
+}
+
+void Exchange::NotifyExpired(const std::vector<QueueEvent>& events,
+                             StepResult* result) {
+  std::map<uint64_t, v1::ConsumerNotice> notices;  // By consumer.
+  for (const QueueEvent& event : events) {
+    if (event.type != v1::AUDIT_TYPE_LEASE_EXPIRED ||
+        !subscriptions_.contains(event.consumer_id)) {
+      continue;
+    }
+    notices[event.consumer_id].add_ack_ids(
+        FormatAckId({event.sequence, event.attempt}));
+  }
+  for (auto& [consumer_id, notice] : notices) {
+    notice.set_code(v1::NOTICE_CODE_LEASES_EXPIRED);
+    notice.set_text(
+        "these leases ran out before they were settled: the messages are "
+        "delivered again. ModifyAckDeadline extends a lease");
+    result->replies.push_back([sink = subscriptions_.at(consumer_id).sink,
+                               notice = std::move(notice)]() mutable {
+      sink->Notify(std::move(notice));
+    });
+  }
+}
+
+void Exchange::EndConsumer(uint64_t consumer_id, v1::NoticeCode code,
+                           std::string text, std::string reason,
+                           StepResult* result) {
+  const auto it = subscriptions_.find(consumer_id);
+  if (it == subscriptions_.end()) return;
+  v1::ConsumerNotice notice;
+  notice.set_code(code);
+  notice.set_text(text);
+  result->replies.push_back(
+      [sink = it->second.sink, notice = std::move(notice),
+       why =
+           WithReason(absl::FailedPreconditionError(text), reason)]() mutable {
+        sink->Notify(std::move(notice));
+        sink->End(std::move(why));
+      });
+  EndSubscription(consumer_id);
 }
 
 void Exchange::DispatchTouched(Instant now, StepResult* result) {

@@ -100,7 +100,11 @@ class Exchange {
   absl::Status AdoptFormat1(Queue* queue, Instant now);
 
   absl::Status Decide(PublishCommand command, Instant now, StepResult* result);
+  absl::Status Decide(PublishEachCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(SettleCommand command, Instant now, StepResult* result);
+  absl::Status Decide(AcknowledgeAndPublishCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(SubscribeCommand command, Instant now,
                       StepResult* result);
   absl::Status Decide(GrantCommand command, Instant now, StepResult* result);
@@ -112,9 +116,17 @@ class Exchange {
                       StepResult* result);
   absl::Status Decide(AttachmentCommand command, Instant now,
                       StepResult* result);
+  absl::Status Decide(FindConversationCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(FindCopiesCommand command, Instant now,
                       StepResult* result);
   absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
+
+  // Publishes, or writes the leaf of the refusal that `answer` then is. An
+  // error is the disk's.
+  absl::Status Publish(const Identity& sender, v1::PublishRequest request,
+                       absl::string_view call, Instant now,
+                       absl::StatusOr<v1::PublishResponse>* answer);
 
   // What the caller is told about one ack_id. Not an absl::StatusOr<Status>:
   // that takes the disk's errors for answers.
@@ -127,7 +139,7 @@ class Exchange {
                                    const std::string& ack_id, Queue* queue,
                                    Instant now,
                                    std::vector<QueueEvent>* delivered);
-  absl::StatusOr<Answer> ExplainUnknownLease(const SettleCommand& command,
+  absl::StatusOr<Answer> ExplainUnknownLease(SettleKind kind,
                                              const Queue& queue,
                                              const AckId& ack);
   // One leaf for up to kMaxIdsPerLeaf messages, and the receipts.
@@ -139,7 +151,11 @@ class Exchange {
                       const QueueEvent& event);
   void AppendDenied(const std::optional<Identity>& caller, std::string code);
 
-  absl::Status TickDue(Instant now);
+  absl::Status TickDue(Instant now, StepResult* result);
+  void NotifyExpired(const std::vector<QueueEvent>& events, StepResult* result);
+  // The last that the consumer hears.
+  void EndConsumer(uint64_t consumer_id, v1::NoticeCode code, std::string text,
+                   std::string reason, StepResult* result);
   void DispatchTouched(Instant now, StepResult* result);
   // Queues that are to bring settled copies to rest in this commit.
   QueueSet ChooseToFold();

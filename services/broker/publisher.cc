@@ -466,9 +466,13 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   for (const v1::PayloadPart& part : message.payload()) {
     if (!part.matter_id().empty()) message.add_matter_ids(part.matter_id());
   }
-  AddMessage(message, sequence, conversation);
   const uint64_t number = opens ? sequence : draft.conversation_number;
-  ledger_->MarkChanged(number);
+  if (AddMessage(message, sequence, conversation) || opens ||
+      !draft.said.empty()) {
+    ledger_->MarkChanged(number);
+  } else {
+    ledger_->MarkJoined(number, sequence);
+  }
 
   ASSIGN_OR_RETURN(v1::MessageRecord record,
                    SealMessage(message, *conversation, *ledger_->vault()));

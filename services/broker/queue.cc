@@ -363,7 +363,25 @@ void Queue::Add(const NewCopy& added, Instant now) {
 
 // --- Consumers.
 
-std::vector<QueueEvent> Queue::Subscribe(Consumer consumer, Instant now) {
+absl::Status Queue::CheckAlone(const Consumer& consumer) const {
+  for (const auto& [id, other] : consumers_) {
+    if (!consumer.name.empty() && other.name == consumer.name) continue;
+    if (!consumer.exclusive && !other.exclusive) continue;
+    const absl::string_view name =
+        other.name.empty() ? "without a name" : other.name;
+    return WithReason(
+        absl::FailedPreconditionError(
+            other.exclusive
+                ? absl::StrCat("queue ", name_,
+                               " is consumed exclusively by consumer ", name)
+                : absl::StrCat("queue ", name_, " is consumed by consumer ",
+                               name, ", so it cannot be consumed exclusively")),
+        "QUEUE_IN_USE");
+  }
+  return absl::OkStatus();
+}
+
+Queue::Subscribed Queue::Subscribe(Consumer consumer, Instant now) {
   std::vector<uint64_t> held;
   for (const auto& [sequence, lease] : leases_) {
     if (!consumer.name.empty() && lease.consumer == consumer.name) {
@@ -371,22 +389,44 @@ std::vector<QueueEvent> Queue::Subscribe(Consumer consumer, Instant now) {
     }
   }
   std::sort(held.begin(), held.end());
-  std::vector<QueueEvent> events;
+  Subscribed subscribed;
   for (const uint64_t sequence : held) {
     for (QueueEvent& event :
          GiveBack(items_.find(sequence), v1::AUDIT_TYPE_LEASE_EXPIRED,
                   kTakenOver, absl::ZeroDuration(), now)) {
-      events.push_back(std::move(event));
+      subscribed.events.push_back(std::move(event));
     }
   }
   for (auto it = consumers_.begin(); it != consumers_.end();) {
     const bool replaced =
         !consumer.name.empty() && it->second.name == consumer.name;
+    if (replaced) subscribed.replaced.push_back(it->first);
     it = replaced ? consumers_.erase(it) : std::next(it);
   }
   const uint64_t id = consumer.id;
   consumers_[id] = std::move(consumer);
-  return events;
+  return subscribed;
+}
+
+void Queue::NoteSign(uint64_t sequence) {
+  const auto it = consumers_.find(leases_.at(sequence).consumer_id);
+  if (it != consumers_.end()) it->second.rounds_lost = 0;
+}
+
+std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired) {
+  std::set<uint64_t> losers;
+  for (const QueueEvent& event : expired) {
+    if (event.type == v1::AUDIT_TYPE_LEASE_EXPIRED) {
+      losers.insert(event.consumer_id);
+    }
+  }
+  std::vector<uint64_t> stalled;
+  for (const uint64_t id : losers) {
+    const auto it = consumers_.find(id);
+    if (it == consumers_.end()) continue;
+    if (++it->second.rounds_lost >= kMaxRoundsLost) stalled.push_back(id);
+  }
+  return stalled;
 }
 
 void Queue::Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes) {
@@ -494,6 +534,7 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
 
 QueueEvent Queue::Acknowledge(const AckId& ack, Instant now) {
   const auto it = items_.find(ack.sequence);
+  NoteSign(ack.sequence);
   ReturnCredit(ack.sequence, it->second);
   return Settle(it, v1::DELIVERY_STATE_ACKNOWLEDGED, "", now);
 }
@@ -517,7 +558,10 @@ std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
   const uint64_t sequence = it->first;
   Item& item = it->second;
   std::vector<QueueEvent> events = {
-      {.type = why, .sequence = sequence, .attempt = item.attempt}};
+      {.type = why,
+       .sequence = sequence,
+       .attempt = item.attempt,
+       .consumer_id = leases_.at(sequence).consumer_id}};
   ReturnCredit(sequence, item);
   KeepAttempt(sequence, reason, now, &item);
   if (item.attempt >= policy_.max_delivery_attempts) {
@@ -541,24 +585,33 @@ std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
   return events;
 }
 
-absl::Duration Queue::RetryDelay(int attempt) const {
+// Shortened by chance; but the chance is the lease's own, so that equal
+// commands make equal commits.
+absl::Duration Queue::RetryDelay(const AckId& ack) const {
   absl::Duration delay = policy_.min_retry_delay;
-  for (int i = 1; i < attempt && delay < policy_.max_retry_delay; ++i) {
+  for (int i = 1; i < ack.attempt && delay < policy_.max_retry_delay; ++i) {
     delay *= 2;
   }
-  return std::min(delay, policy_.max_retry_delay);
+  delay = std::min(delay, policy_.max_retry_delay);
+  uint64_t mixed =
+      ack.sequence * 0x9e3779b97f4a7c15 + static_cast<uint64_t>(ack.attempt);
+  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+  const double chance = static_cast<double>(mixed >> 11) / (1ULL << 53);
+  return delay - delay * (chance * policy_.retry_jitter_percent / 100);
 }
 
 std::vector<QueueEvent> Queue::Nack(const AckId& ack, const std::string& reason,
                                     std::optional<absl::Duration> delay,
                                     Instant now) {
+  NoteSign(ack.sequence);
   return GiveBack(items_.find(ack.sequence), v1::AUDIT_TYPE_NACKED, reason,
-                  delay.value_or(RetryDelay(ack.attempt)), now);
+                  delay.value_or(RetryDelay(ack)), now);
 }
 
 QueueEvent Queue::Reject(const AckId& ack, const std::string& reason,
                          Instant now) {
   const auto it = items_.find(ack.sequence);
+  NoteSign(ack.sequence);
   ReturnCredit(ack.sequence, it->second);
   KeepAttempt(ack.sequence, reason, now, &it->second);
   return Settle(it, v1::DELIVERY_STATE_DEAD_LETTERED, reason, now);
@@ -566,6 +619,7 @@ QueueEvent Queue::Reject(const AckId& ack, const std::string& reason,
 
 void Queue::ModifyDeadline(const AckId& ack, absl::Duration ack_deadline,
                            Instant now) {
+  NoteSign(ack.sequence);
   Item& item = items_.at(ack.sequence);
   Unindex(ack.sequence, &item);
   leases_.at(ack.sequence).deadline = now.steady + ack_deadline;
@@ -600,8 +654,9 @@ std::optional<v1::DeliveryRecord> Queue::Find(uint64_t sequence) const {
 
 // --- Time and dispatch.
 
-std::vector<QueueEvent> Queue::Tick(Instant now) {
-  std::vector<QueueEvent> events;
+Queue::Ticked Queue::Tick(Instant now) {
+  Ticked ticked;
+  std::vector<QueueEvent>& events = ticked.events;
   size_t room = kMaxTick;
   for (; room > 0 && !deadlines_.empty() &&
          deadlines_.begin()->first <= now.steady;
@@ -612,6 +667,7 @@ std::vector<QueueEvent> Queue::Tick(Instant now) {
       events.push_back(std::move(event));
     }
   }
+  ticked.stalled = NoteLost(events);
   const int64_t wall_micros = absl::ToUnixMicros(now.wall);
   // Nothing of this is written: a delay that is over ends again at a restart.
   for (;
@@ -638,7 +694,7 @@ std::vector<QueueEvent> Queue::Tick(Instant now) {
                             "expired before it was taken", now));
     it = expiring_.upper_bound(expired);
   }
-  return events;
+  return ticked;
 }
 
 std::optional<absl::Duration> Queue::NextTick(Instant now) const {

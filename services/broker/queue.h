@@ -34,6 +34,7 @@ struct QueuePolicy {
   uint64_t max_bytes = 8ULL << 30;
   absl::Duration min_retry_delay = absl::Seconds(1);
   absl::Duration max_retry_delay = absl::Seconds(600);
+  int retry_jitter_percent = 20;
   absl::Duration aging_delay = absl::Minutes(10);  // See DispatchOrder.
   size_t max_log_records = 512;                    // See QueueLog.
 };
@@ -55,8 +56,11 @@ struct Consumer {
   int max_messages = 0;
   int64_t max_bytes = 0;
   absl::Duration ack_deadline = {};
+  bool exclusive = false;  // Nobody else consumes the queue meanwhile.
   int outstanding = 0;
   int64_t outstanding_bytes = 0;
+  // Ticks in which leases of it ran out, since it last settled or extended one.
+  int rounds_lost = 0;
 };
 
 // One recipient's copy of a message.
@@ -83,6 +87,7 @@ struct QueueEvent {
   uint64_t sequence;
   int attempt;
   uint64_t receipt_conversation = 0;  // See v1::QueueEntry.
+  uint64_t consumer_id = 0;           // AUDIT_TYPE_LEASE_EXPIRED: who had it.
 };
 
 // One queue: which messages are ready, leased or delayed, and who takes them.
@@ -111,6 +116,9 @@ class Queue {
   // Likewise for what one Tick changes.
   static constexpr size_t kMaxTick = 1024;
   static constexpr size_t kMaxAttemptsKept = 16;
+  // A consumer that lost leases in so many rounds, and settled nothing in
+  // between, is dead or stuck.
+  static constexpr int kMaxRoundsLost = 2;
   // Settled copies the log tells of before they go to pages: for each of
   // QueuePolicy::max_log_records.
   static constexpr size_t kUnfoldedPerRecord = 8;
@@ -145,12 +153,19 @@ class Queue {
 
   // --- Consumers.
 
+  // FAILED_PRECONDITION when `consumer` or one that is there wants to be alone.
+  // One of the same name does not count: it is replaced.
+  absl::Status CheckAlone(const Consumer& consumer) const;
   // Registers `consumer`. Leases that a consumer of the same name holds from
   // an earlier stream or process end now and their messages are ready again
   // (a counted attempt): the name's owner is back, so nobody else works on
   // them, and an earlier stream of that name gets nothing more. A consumer
   // without a name takes over nothing.
-  std::vector<QueueEvent> Subscribe(Consumer consumer, Instant now);
+  struct Subscribed {
+    std::vector<QueueEvent> events;
+    std::vector<uint64_t> replaced;  // Consumers that are registered no more.
+  };
+  Subscribed Subscribe(Consumer consumer, Instant now);
   // Replaces the credit; 0 keeps a value. Unknown ids are ignored.
   void Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes);
   // Its leases go on until they are settled or expire.
@@ -181,7 +196,11 @@ class Queue {
 
   // Ends leases and delays that are due, and dead-letters what expired: at
   // most kMaxTick of them; NextTick is then in the past.
-  std::vector<QueueEvent> Tick(Instant now);
+  struct Ticked {
+    std::vector<QueueEvent> events;
+    std::vector<uint64_t> stalled;  // See kMaxRoundsLost; still registered.
+  };
+  Ticked Tick(Instant now);
   // When to call Tick next, on the steady clock; nullopt: nothing is due.
   std::optional<absl::Duration> NextTick(Instant now) const;
 
@@ -244,6 +263,9 @@ class Queue {
   bool IsHeadOfKey(uint64_t sequence, const Item& item) const;
 
   void ReturnCredit(uint64_t sequence, const Item& item);
+  // The consumer that has the lease shows that it lives.
+  void NoteSign(uint64_t sequence);
+  std::vector<uint64_t> NoteLost(const std::vector<QueueEvent>& expired);
   void KeepAttempt(uint64_t sequence, const std::string& reason, Instant now,
                    Item* item);
   // Back to READY or DELAYED, or to the dead letters when attempts are used
@@ -253,7 +275,7 @@ class Queue {
                                    absl::Duration delay, Instant now);
   QueueEvent Settle(Items::iterator it, v1::DeliveryState state,
                     const std::string& reason, Instant now);
-  absl::Duration RetryDelay(int attempt) const;
+  absl::Duration RetryDelay(const AckId& ack) const;
   Consumer* NextWithCredit(int64_t bytes);
   bool IsLong() const { return log_.IsLong(policy_.max_log_records); }
   void Fold(uint64_t commit, Batch* batch);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "services/broker/conversation.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
@@ -25,37 +26,44 @@ namespace {
 constexpr size_t kMaxPendingResponses = 1024;
 constexpr absl::Duration kMaxCommitWait = absl::Seconds(5);
 
-// The conversation, when `caller` has part in it.
-absl::StatusOr<Conversation> ReadOwn(const Reader& reader, const Vault& vault,
-                                     const Identity& caller,
-                                     const std::string& conversation_id) {
-  ASSIGN_OR_RETURN(const uint64_t number, ParseConversationId(conversation_id));
-  ASSIGN_OR_RETURN(Conversation conversation,
-                   ReadConversation(reader, number, vault));
-  if (!IsParticipant(conversation, caller.agency)) {
-    return absl::NotFoundError(
-        absl::StrCat("no conversation ", conversation_id, " of this agency"));
-  }
-  return conversation;
-}
-
-// Waits for the commit thread, which answers within a commit. Blocks: for
+// What the commit thread answers to `command`, within a commit. Blocks: for
 // reader threads.
-absl::StatusOr<std::vector<std::optional<v1::DeliveryRecord>>> FindCopies(
-    Sequencer* sequencer, std::vector<FindCopiesCommand::Copy> copies) {
-  using Found = std::vector<std::optional<v1::DeliveryRecord>>;
-  const auto answer = std::make_shared<std::promise<absl::StatusOr<Found>>>();
-  std::future<absl::StatusOr<Found>> found = answer->get_future();
-  RETURN_IF_ERROR(sequencer->Submit(FindCopiesCommand{
-      .copies = std::move(copies), .done = [answer](absl::StatusOr<Found> all) {
-        answer->set_value(std::move(all));
-      }}));
+template <typename Result, typename FindCommand>
+absl::StatusOr<Result> Ask(Sequencer* sequencer, FindCommand command) {
+  const auto answer = std::make_shared<std::promise<absl::StatusOr<Result>>>();
+  std::future<absl::StatusOr<Result>> found = answer->get_future();
+  command.done = [answer](absl::StatusOr<Result> result) {
+    answer->set_value(std::move(result));
+  };
+  RETURN_IF_ERROR(sequencer->Submit(std::move(command)));
   if (found.wait_for(absl::ToChronoMilliseconds(kMaxCommitWait)) !=
       std::future_status::ready) {
     return absl::UnavailableError(
         "the exchange is busy or stopping; try again");
   }
   return found.get();
+}
+
+// The conversation as last committed, when `caller` has part in it.
+absl::StatusOr<Conversation> ReadOwn(const TrackingServiceImpl::Parts& parts,
+                                     const Identity& caller,
+                                     const std::string& conversation_id) {
+  ASSIGN_OR_RETURN(const uint64_t number, ParseConversationId(conversation_id));
+  ASSIGN_OR_RETURN(
+      std::optional<Conversation> known,
+      Ask<std::optional<Conversation>>(
+          parts.sequencer,
+          FindConversationCommand{.number = number, .done = nullptr}));
+  if (!known.has_value()) {
+    ASSIGN_OR_RETURN(known,
+                     ReadConversation(*parts.store, number, *parts.vault));
+  }
+  Conversation& conversation = *known;
+  if (!IsParticipant(conversation, caller.agency)) {
+    return absl::NotFoundError(
+        absl::StrCat("no conversation ", conversation_id, " of this agency"));
+  }
+  return conversation;
 }
 
 v1::Delivery ToDelivery(const std::string& queue,
@@ -70,18 +78,34 @@ v1::Delivery ToDelivery(const std::string& queue,
   return delivery;
 }
 
+void AddHistory(const v1::DeliveryRecord& record, v1::Delivery* delivery) {
+  delivery->set_consumer(record.consumer());
+  for (const v1::AttemptRecord& attempt : record.attempts()) {
+    v1::DeliveryAttempt* const added = delivery->add_attempts();
+    added->set_delivery_attempt(attempt.delivery_attempt());
+    added->set_consumer(attempt.consumer());
+    *added->mutable_end_time() =
+        ToProto(absl::FromUnixMicros(attempt.end_time_micros()));
+    added->set_reason(attempt.reason());
+  }
+}
+
 // What became of each of `copies`, which are those of the messages in
-// `response`, in their order.
-absl::Status FillDeliveries(const Store& store, Sequencer* sequencer,
-                            std::vector<FindCopiesCommand::Copy> copies,
-                            v1::ListTimelineResponse* response) {
-  ASSIGN_OR_RETURN(const auto found, FindCopies(sequencer, copies));
+// `entries`, in their order; with what happened to them on the way if `whole`.
+absl::Status FillDeliveries(const TrackingServiceImpl::Parts& parts,
+                            const std::vector<FindCopiesCommand::Copy>& copies,
+                            bool whole,
+                            absl::Span<v1::TimelineEntry* const> entries) {
+  ASSIGN_OR_RETURN(const auto found,
+                   Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
+                       parts.sequencer,
+                       FindCopiesCommand{.copies = copies, .done = nullptr}));
   // What the answer does not know was on disk by then.
-  const std::unique_ptr<Reader> snapshot = store.Snapshot();
+  const std::unique_ptr<Reader> snapshot = parts.store->Snapshot();
   auto copy = copies.begin();
   auto state = found.begin();
-  for (v1::TimelineEntry& entry : *response->mutable_entries()) {
-    const uint64_t sequence = ParseMessageId(entry.message_id()).value_or(0);
+  for (v1::TimelineEntry* const entry : entries) {
+    const uint64_t sequence = ParseMessageId(entry->message_id()).value_or(0);
     for (; copy != copies.end() && copy->sequence == sequence;
          ++copy, ++state) {
       std::optional<v1::DeliveryRecord> record = *state;
@@ -90,20 +114,41 @@ absl::Status FillDeliveries(const Store& store, Sequencer* sequencer,
       }
       if (!record.has_value()) {
         return absl::DataLossError(absl::StrCat(
-            "the delivery record of ", entry.message_id(), " is missing"));
+            "the delivery record of ", entry->message_id(), " is missing"));
       }
-      *entry.add_deliveries() = ToDelivery(copy->queue, *record);
+      v1::Delivery* const delivery = entry->add_deliveries();
+      *delivery = ToDelivery(copy->queue, *record);
+      if (whole) AddHistory(*record, delivery);
     }
   }
   return absl::OkStatus();
 }
 
+// The record of a message of a conversation that `caller` has part in. Others'
+// is NOT_FOUND, exactly like one that does not exist.
+absl::StatusOr<v1::MessageRecord> ReadOwnMessage(
+    const TrackingServiceImpl::Parts& parts, const Identity& caller,
+    const std::string& message_id) {
+  ASSIGN_OR_RETURN(const uint64_t sequence, ParseMessageId(message_id));
+  absl::StatusOr<v1::MessageRecord> record =
+      ReadMessageRecord(*parts.store, sequence);
+  if (record.ok()) {
+    const absl::Status own =
+        ReadOwn(parts, caller, record->envelope().conversation_id()).status();
+    if (own.ok()) return record;
+    if (!absl::IsNotFound(own)) return own;
+  }
+  if (!record.ok() && !absl::IsNotFound(record.status())) {
+    return record.status();
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no message ", message_id, " of this agency"));
+}
+
 // Without its deliveries: those are `copies`.
-absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(
-    const Reader& reader, const Vault& vault, uint64_t sequence,
+absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(
+    v1::MessageRecord record, const Vault& vault, uint64_t sequence,
     std::vector<FindCopiesCommand::Copy>* copies) {
-  ASSIGN_OR_RETURN(v1::MessageRecord record,
-                   ReadMessageRecord(reader, sequence));
   record.clear_parts();
   ASSIGN_OR_RETURN(const v1::Message message, OpenMessage(record, vault));
   v1::TimelineEntry entry;
@@ -141,8 +186,11 @@ absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
   const auto& sequences = conversation.record.message_sequences();
   const int end = std::min(start + size, sequences.size());
   for (int i = start; i < end; ++i) {
-    ASSIGN_OR_RETURN(*response->add_entries(),
-                     ReadTimelineEntry(reader, vault, sequences[i], copies));
+    ASSIGN_OR_RETURN(v1::MessageRecord record,
+                     ReadMessageRecord(reader, sequences[i]));
+    ASSIGN_OR_RETURN(
+        *response->add_entries(),
+        ToTimelineEntry(std::move(record), vault, sequences[i], copies));
   }
   if (end < sequences.size()) {
     response->set_next_page_token(absl::StrCat(end));
@@ -219,8 +267,7 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
       context, "GetConversation",
       [this, request, response](const Identity& caller) -> absl::Status {
         ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(*parts_.store, *parts_.vault, caller,
-                                 request->conversation_id()));
+                         ReadOwn(parts_, caller, request->conversation_id()));
         *response->mutable_conversation() = ToPublic(conversation);
         *response->mutable_now() = ToProto(parts_.clock->Now().wall);
         return absl::OkStatus();
@@ -234,15 +281,38 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
   return parts_.doorway->Read(
       context, "ListTimeline",
       [this, request, response](const Identity& caller) -> absl::Status {
-        const std::unique_ptr<Reader> snapshot = parts_.store->Snapshot();
         ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(*snapshot, *parts_.vault, caller,
-                                 request->conversation_id()));
+                         ReadOwn(parts_, caller, request->conversation_id()));
         std::vector<FindCopiesCommand::Copy> copies;
-        RETURN_IF_ERROR(ReadTimeline(*snapshot, *parts_.vault, conversation,
+        RETURN_IF_ERROR(ReadTimeline(*parts_.store, *parts_.vault, conversation,
                                      *request, &copies, response));
-        return FillDeliveries(*parts_.store, parts_.sequencer,
-                              std::move(copies), response);
+        std::vector<v1::TimelineEntry*> entries;
+        for (v1::TimelineEntry& entry : *response->mutable_entries()) {
+          entries.push_back(&entry);
+        }
+        return FillDeliveries(parts_, copies, /*whole=*/false, entries);
+      });
+}
+
+grpc::ServerUnaryReactor* TrackingServiceImpl::GetMessage(
+    grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
+    v1::GetMessageResponse* response) {
+  return parts_.doorway->Read(
+      context, "GetMessage",
+      [this, request, response](const Identity& caller) -> absl::Status {
+        ASSIGN_OR_RETURN(v1::MessageRecord record,
+                         ReadOwnMessage(parts_, caller, request->message_id()));
+        response->set_conversation_id(record.envelope().conversation_id());
+        response->set_audit_index(static_cast<int64_t>(record.audit_index()));
+        std::vector<FindCopiesCommand::Copy> copies;
+        ASSIGN_OR_RETURN(
+            *response->mutable_entry(),
+            ToTimelineEntry(std::move(record), *parts_.vault,
+                            ParseMessageId(request->message_id()).value(),
+                            &copies));
+        *response->mutable_now() = ToProto(parts_.clock->Now().wall);
+        return FillDeliveries(parts_, copies, /*whole=*/true,
+                              {response->mutable_entry()});
       });
 }
 

@@ -352,9 +352,9 @@ TEST_F(QueueTest, EndsALimitedNumberOfLeasesAtATime) {
   ASSERT_THAT(Step(), SizeIs(count));
   queue_->Unsubscribe(1);
   Advance(kAckDeadline);
-  EXPECT_THAT(queue_->Tick(now_), SizeIs(Queue::kMaxTick));
+  EXPECT_THAT(queue_->Tick(now_).events, SizeIs(Queue::kMaxTick));
   EXPECT_LE(queue_->NextTick(now_).value(), now_.steady);
-  EXPECT_THAT(queue_->Tick(now_), SizeIs(10));
+  EXPECT_THAT(queue_->Tick(now_).events, SizeIs(10));
   EXPECT_EQ(queue_->NextTick(now_), std::nullopt);
 }
 

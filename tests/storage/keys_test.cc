@@ -34,6 +34,7 @@ TEST(KeysTest, NumberedKeysSortByNumber) {
   ExpectOrdered(MessageKey);
   ExpectOrdered(ConversationKey);
   ExpectOrdered(LeavesKey);
+  ExpectOrdered(JoinedKey);
   ExpectOrdered(OutboxKey);
   ExpectOrdered(InboxKey);
   ExpectOrdered([](uint64_t n) { return QueueChangesKey("council", n); });
@@ -119,6 +120,7 @@ TEST(KeysTest, KindsDoNotMix) {
                                          DeliveryKey(1, "q"),
                                          DeadLetterKey("q", 1),
                                          MatchedKey("match"),
+                                         JoinedKey(1),
                                          LeavesKey(0),
                                          TileKey(0, 0),
                                          DirectoryKey("school/1"),
@@ -137,6 +139,7 @@ TEST(KeysTest, KindsDoNotMix) {
       {'q', QueueEntries("q", 0)},
       {'Q', QueueChangesBetween("q", 0, kLast)},
       {'S', SettledPages("q", 1)},
+      {'y', JoinedBetween(0, kLast)},
       {'x', DeadLetters("q")},
       {'o', OutboxEntries(0)},
       {'w', Cases()},
@@ -197,6 +200,7 @@ TEST(KeysTest, NamesOnDiskAreFixed) {
   EXPECT_EQ(DeliveryKey(1, "q"), absl::StrCat("d/", one, "q"));
   EXPECT_EQ(TileKey(2, 1), absl::StrCat("t/\x02", one));
   EXPECT_EQ(QueueKey("q"), "r/q");
+  EXPECT_EQ(JoinedKey(1), absl::StrCat("y/", one));
   EXPECT_EQ(DirectoryKey("school/1"), "D/school/1");
   EXPECT_EQ(UploadKey(1, "n"), absl::StrCat("p/", one, "n"));
   EXPECT_EQ(DocumentKey(1, "n"), absl::StrCat("f/", one, "n"));

@@ -341,7 +341,8 @@ std::shared_ptr<TestConsumer> ExchangeFixture::Consume(
                    .name = options.name,
                    .max_messages = options.credit,
                    .max_bytes = options.bytes,
-                   .ack_deadline = options.ack_deadline},
+                   .ack_deadline = options.ack_deadline,
+                   .exclusive = options.exclusive},
       .sink = consumer,
       .once = options.once,
       .wait = options.wait});
@@ -569,9 +570,21 @@ void ExchangeFixture::Damage(const std::string& key, const std::string& bytes) {
 }
 
 v1::Conversation ExchangeFixture::Conversation(
-    const std::string& conversation_id) const {
-  const auto conversation = ReadConversation(
-      *store_, ParseConversationId(conversation_id).value(), *vault_);
+    const std::string& conversation_id) {
+  const uint64_t number = ParseConversationId(conversation_id).value();
+  if (started()) {
+    std::optional<baton::Conversation> known;
+    std::vector<Command> commands;
+    commands.push_back(FindConversationCommand{
+        .number = number,
+        .done =
+            [&known](absl::StatusOr<std::optional<baton::Conversation>> found) {
+              known = *std::move(found);
+            }});
+    Step(std::move(commands));
+    if (known.has_value()) return ToPublic(*known);
+  }
+  const auto conversation = ReadConversation(*store_, number, *vault_);
   EXPECT_TRUE(conversation.ok()) << conversation.status();
   return conversation.ok() ? ToPublic(*conversation) : v1::Conversation();
 }
