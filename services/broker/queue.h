@@ -103,7 +103,7 @@ struct QueueEvent {
 // of its key it waits only for earlier immediate danger, while everything later
 // waits for it.
 //
-// Memory: every unsettled message, about 130 bytes each (tests/bench), so
+// Memory: every unsettled message, about 100 bytes each, so
 // QueuePolicy::max_messages bounds it; bodies stay on disk. Nothing has to be
 // looked for there: an urgent message behind a million others is found at once.
 //
