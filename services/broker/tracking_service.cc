@@ -1,14 +1,13 @@
 #include "services/broker/tracking_service.h"
 
 #include <algorithm>
-#include <future>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "services/broker/conversation.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
@@ -24,46 +23,51 @@ namespace baton {
 namespace {
 
 constexpr size_t kMaxPendingResponses = 1024;
-constexpr absl::Duration kMaxCommitWait = absl::Seconds(5);
 
-// What the commit thread answers to `command`, within a commit. Blocks: for
-// reader threads.
+using Parts = TrackingServiceImpl::Parts;
+using Copies = std::vector<FindCopiesCommand::Copy>;
+
+// Asks the commit thread, and goes on with its answer on a reader thread.
 template <typename Result, typename FindCommand>
-absl::StatusOr<Result> Ask(Sequencer* sequencer, FindCommand command) {
-  const auto answer = std::make_shared<std::promise<absl::StatusOr<Result>>>();
-  std::future<absl::StatusOr<Result>> found = answer->get_future();
-  command.done = [answer](absl::StatusOr<Result> result) {
-    answer->set_value(std::move(result));
+void Ask(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+         FindCommand command, std::function<void(Result)> then) {
+  command.done = [doorway = parts.doorway, reactor,
+                  then = std::move(then)](absl::StatusOr<Result> result) {
+    doorway->OnReader(reactor, [then, result = *std::move(result)]() mutable {
+      then(std::move(result));
+    });
   };
-  RETURN_IF_ERROR(sequencer->Submit(std::move(command)));
-  if (found.wait_for(absl::ToChronoMilliseconds(kMaxCommitWait)) !=
-      std::future_status::ready) {
-    return absl::UnavailableError(
-        "the exchange is busy or stopping; try again");
-  }
-  return found.get();
+  const absl::Status asked = parts.sequencer->Submit(std::move(command));
+  if (!asked.ok()) reactor->Finish(ToGrpc(asked));
 }
 
-// The conversation as last committed, when `caller` has part in it.
-absl::StatusOr<Conversation> ReadOwn(const TrackingServiceImpl::Parts& parts,
-                                     const Identity& caller,
-                                     const std::string& conversation_id) {
-  ASSIGN_OR_RETURN(const uint64_t number, ParseConversationId(conversation_id));
-  ASSIGN_OR_RETURN(
-      std::optional<Conversation> known,
-      Ask<std::optional<Conversation>>(
-          parts.sequencer,
-          FindConversationCommand{.number = number, .done = nullptr}));
+absl::StatusOr<Conversation> CheckOwn(const Parts& parts,
+                                      const Identity& caller, uint64_t number,
+                                      std::optional<Conversation> known) {
   if (!known.has_value()) {
     ASSIGN_OR_RETURN(known,
                      ReadConversation(*parts.store, number, *parts.vault));
   }
-  Conversation& conversation = *known;
-  if (!IsParticipant(conversation, caller.agency)) {
-    return absl::NotFoundError(
-        absl::StrCat("no conversation ", conversation_id, " of this agency"));
+  if (!IsParticipant(*known, caller.agency)) {
+    return absl::NotFoundError(absl::StrCat(
+        "no conversation ", ConversationId(number), " of this agency"));
   }
-  return conversation;
+  return *std::move(known);
+}
+
+// Goes on with the conversation as last committed, when `caller` has part in
+// it; else with NOT_FOUND, exactly as when there is none.
+void WithOwn(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+             const Identity& caller, const std::string& conversation_id,
+             std::function<void(absl::StatusOr<Conversation>)> then) {
+  const absl::StatusOr<uint64_t> number = ParseConversationId(conversation_id);
+  if (!number.ok()) return then(number.status());
+  Ask<std::optional<Conversation>>(
+      parts, reactor, FindConversationCommand{.number = *number, .done = {}},
+      [parts, caller, number = *number,
+       then = std::move(then)](std::optional<Conversation> known) {
+        then(CheckOwn(parts, caller, number, std::move(known)));
+      });
 }
 
 v1::Delivery ToDelivery(const std::string& queue,
@@ -90,16 +94,13 @@ void AddHistory(const v1::DeliveryRecord& record, v1::Delivery* delivery) {
   }
 }
 
-// What became of each of `copies`, which are those of the messages in
-// `entries`, in their order; with what happened to them on the way if `whole`.
-absl::Status FillDeliveries(const TrackingServiceImpl::Parts& parts,
-                            const std::vector<FindCopiesCommand::Copy>& copies,
-                            bool whole,
-                            absl::Span<v1::TimelineEntry* const> entries) {
-  ASSIGN_OR_RETURN(const auto found,
-                   Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
-                       parts.sequencer,
-                       FindCopiesCommand{.copies = copies, .done = nullptr}));
+// What became of each of `copies`, as the commit thread has found them.
+// `copies` are those of the messages of `entries`, in their order; `whole`:
+// with what happened to them on the way.
+absl::Status FillDeliveries(
+    const Parts& parts, const Copies& copies,
+    const std::vector<std::optional<v1::DeliveryRecord>>& found, bool whole,
+    const std::vector<v1::TimelineEntry*>& entries) {
   // What the answer does not know was on disk by then.
   const std::unique_ptr<Reader> snapshot = parts.store->Snapshot();
   auto copy = copies.begin();
@@ -124,31 +125,26 @@ absl::Status FillDeliveries(const TrackingServiceImpl::Parts& parts,
   return absl::OkStatus();
 }
 
-// The record of a message of a conversation that `caller` has part in. Others'
-// is NOT_FOUND, exactly like one that does not exist.
-absl::StatusOr<v1::MessageRecord> ReadOwnMessage(
-    const TrackingServiceImpl::Parts& parts, const Identity& caller,
-    const std::string& message_id) {
-  ASSIGN_OR_RETURN(const uint64_t sequence, ParseMessageId(message_id));
-  absl::StatusOr<v1::MessageRecord> record =
-      ReadMessageRecord(*parts.store, sequence);
-  if (record.ok()) {
-    const absl::Status own =
-        ReadOwn(parts, caller, record->envelope().conversation_id()).status();
-    if (own.ok()) return record;
-    if (!absl::IsNotFound(own)) return own;
-  }
-  if (!record.ok() && !absl::IsNotFound(record.status())) {
-    return record.status();
-  }
-  return absl::NotFoundError(
-      absl::StrCat("no message ", message_id, " of this agency"));
+// The last part of a call: fills in the deliveries and finishes it.
+void FinishWithDeliveries(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+                          Copies copies, bool whole,
+                          std::vector<v1::TimelineEntry*> entries) {
+  FindCopiesCommand command{.copies = copies, .done = {}};
+  Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
+      parts, reactor, std::move(command),
+      [parts, reactor, copies = std::move(copies), whole,
+       entries = std::move(entries)](
+          std::vector<std::optional<v1::DeliveryRecord>> found) {
+        reactor->Finish(
+            ToGrpc(FillDeliveries(parts, copies, found, whole, entries)));
+      });
 }
 
 // Without its deliveries: those are `copies`.
-absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(
-    v1::MessageRecord record, const Vault& vault, uint64_t sequence,
-    std::vector<FindCopiesCommand::Copy>* copies) {
+absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(v1::MessageRecord record,
+                                                  const Vault& vault,
+                                                  uint64_t sequence,
+                                                  Copies* copies) {
   record.clear_parts();
   ASSIGN_OR_RETURN(const v1::Message message, OpenMessage(record, vault));
   v1::TimelineEntry entry;
@@ -168,11 +164,22 @@ absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(
   return entry;
 }
 
+// Everything but the deliveries, which are `copies`.
+absl::Status FillMessage(const Parts& parts, const v1::MessageRecord& record,
+                         uint64_t sequence, Copies* copies,
+                         v1::GetMessageResponse* response) {
+  response->set_conversation_id(record.envelope().conversation_id());
+  response->set_audit_index(static_cast<int64_t>(record.audit_index()));
+  *response->mutable_now() = ToProto(parts.clock->Now().wall);
+  ASSIGN_OR_RETURN(*response->mutable_entry(),
+                   ToTimelineEntry(record, *parts.vault, sequence, copies));
+  return absl::OkStatus();
+}
+
 absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
                           const Conversation& conversation,
                           const v1::ListTimelineRequest& request,
-                          std::vector<FindCopiesCommand::Copy>* copies,
-                          v1::ListTimelineResponse* response) {
+                          Copies* copies, v1::ListTimelineResponse* response) {
   int start = 0;
   if (!request.page_token().empty() &&
       (!absl::SimpleAtoi(request.page_token(), &start) || start < 0)) {
@@ -263,57 +270,92 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
     grpc::CallbackServerContext* context,
     const v1::GetConversationRequest* request,
     v1::GetConversationResponse* response) {
-  return parts_.doorway->Read(
-      context, "GetConversation",
-      [this, request, response](const Identity& caller) -> absl::Status {
-        ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(parts_, caller, request->conversation_id()));
-        *response->mutable_conversation() = ToPublic(conversation);
-        *response->mutable_now() = ToProto(parts_.clock->Now().wall);
-        return absl::OkStatus();
-      });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "GetConversation", reactor);
+    return reactor;
+  }
+  WithOwn(parts_, reactor, *caller, request->conversation_id(),
+          [this, reactor, response](absl::StatusOr<Conversation> own) {
+            if (own.ok()) {
+              *response->mutable_conversation() = ToPublic(*own);
+              *response->mutable_now() = ToProto(parts_.clock->Now().wall);
+            }
+            reactor->Finish(ToGrpc(own.status()));
+          });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
     grpc::CallbackServerContext* context,
     const v1::ListTimelineRequest* request,
     v1::ListTimelineResponse* response) {
-  return parts_.doorway->Read(
-      context, "ListTimeline",
-      [this, request, response](const Identity& caller) -> absl::Status {
-        ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(parts_, caller, request->conversation_id()));
-        std::vector<FindCopiesCommand::Copy> copies;
-        RETURN_IF_ERROR(ReadTimeline(*parts_.store, *parts_.vault, conversation,
-                                     *request, &copies, response));
-        std::vector<v1::TimelineEntry*> entries;
-        for (v1::TimelineEntry& entry : *response->mutable_entries()) {
-          entries.push_back(&entry);
-        }
-        return FillDeliveries(parts_, copies, /*whole=*/false, entries);
-      });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "ListTimeline", reactor);
+    return reactor;
+  }
+  WithOwn(parts_, reactor, *caller, request->conversation_id(),
+          [this, reactor, request, response](absl::StatusOr<Conversation> own) {
+            Copies copies;
+            const absl::Status read =
+                own.ok() ? ReadTimeline(*parts_.store, *parts_.vault, *own,
+                                        *request, &copies, response)
+                         : own.status();
+            if (!read.ok()) return reactor->Finish(ToGrpc(read));
+            std::vector<v1::TimelineEntry*> entries;
+            for (v1::TimelineEntry& entry : *response->mutable_entries()) {
+              entries.push_back(&entry);
+            }
+            FinishWithDeliveries(parts_, reactor, std::move(copies),
+                                 /*whole=*/false, std::move(entries));
+          });
+  return reactor;
 }
 
+// A message of others is NOT_FOUND, exactly like one that does not exist.
 grpc::ServerUnaryReactor* TrackingServiceImpl::GetMessage(
     grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
     v1::GetMessageResponse* response) {
-  return parts_.doorway->Read(
-      context, "GetMessage",
-      [this, request, response](const Identity& caller) -> absl::Status {
-        ASSIGN_OR_RETURN(v1::MessageRecord record,
-                         ReadOwnMessage(parts_, caller, request->message_id()));
-        response->set_conversation_id(record.envelope().conversation_id());
-        response->set_audit_index(static_cast<int64_t>(record.audit_index()));
-        std::vector<FindCopiesCommand::Copy> copies;
-        ASSIGN_OR_RETURN(
-            *response->mutable_entry(),
-            ToTimelineEntry(std::move(record), *parts_.vault,
-                            ParseMessageId(request->message_id()).value(),
-                            &copies));
-        *response->mutable_now() = ToProto(parts_.clock->Now().wall);
-        return FillDeliveries(parts_, copies, /*whole=*/true,
-                              {response->mutable_entry()});
-      });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "GetMessage", reactor);
+    return reactor;
+  }
+  const auto not_found = [reactor, request] {
+    reactor->Finish(ToGrpc(absl::NotFoundError(absl::StrCat(
+        "no message ", request->message_id(), " of this agency"))));
+  };
+  const absl::StatusOr<uint64_t> sequence =
+      ParseMessageId(request->message_id());
+  if (!sequence.ok()) {
+    reactor->Finish(ToGrpc(sequence.status()));
+    return reactor;
+  }
+  parts_.doorway->OnReader(reactor, [this, reactor, response, not_found,
+                                     caller = *caller, sequence = *sequence] {
+    const auto record = ReadMessageRecord(*parts_.store, sequence);
+    if (absl::IsNotFound(record.status())) return not_found();
+    if (!record.ok()) return reactor->Finish(ToGrpc(record.status()));
+    WithOwn(parts_, reactor, caller, record->envelope().conversation_id(),
+            [this, reactor, response, not_found, sequence,
+             record = *record](absl::StatusOr<Conversation> own) {
+              if (absl::IsNotFound(own.status())) return not_found();
+              Copies copies;
+              absl::Status shown = own.status();
+              if (shown.ok()) {
+                shown =
+                    FillMessage(parts_, record, sequence, &copies, response);
+              }
+              if (!shown.ok()) return reactor->Finish(ToGrpc(shown));
+              FinishWithDeliveries(parts_, reactor, std::move(copies),
+                                   /*whole=*/true, {response->mutable_entry()});
+            });
+  });
+  return reactor;
 }
 
 grpc::ServerWriteReactor<v1::WatchConversationsResponse>*
