@@ -81,11 +81,14 @@ class PendingPull final : public DeliverySink,
         queue_(std::move(queue)),
         consumer_id_(consumer_id) {}
 
-  // The alarm keeps this object alive until it has rung or was cancelled.
+  // The subscription keeps this object alive until it is answered. The alarm
+  // does not: it keeps its callback, and would keep us with it for ever.
   void AnswerWithin(absl::Duration wait) {
     alarm_.Set(
         std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait),
-        [self = shared_from_this()](bool) { self->GiveUp(); });
+        [weak = weak_from_this()](bool) {
+          if (const auto self = weak.lock()) self->GiveUp();
+        });
   }
 
   void Fail(const absl::Status& status) {

@@ -102,7 +102,10 @@ absl::Status Exchange::OpenQueues(const Directory& directory,
     }
     auto queue = std::make_unique<Queue>(name, policy);
     RETURN_IF_ERROR(RecoverQueue(ledger_->committed(), queue.get()));
-    if (started_) queue->Start(kDefaultAckDeadline, now);
+    if (started_) {
+      queue->Start(kDefaultAckDeadline, now);
+      Touch(queue.get());
+    }
     queues_.emplace(name, std::move(queue));
   }
   return absl::OkStatus();
@@ -139,10 +142,12 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
 
 absl::Status Exchange::Start(Instant now) {
   RETURN_IF_ERROR(RaiseFormat(now));
-  for (const auto& [name, queue] : queues_) {
-    RETURN_IF_ERROR(AdoptFormat1(queue.get(), now));
+  QueueSet queues;
+  for (const auto& [name, queue] : queues_) queues.insert(queue.get());
+  for (Queue* const queue : queues) {
+    RETURN_IF_ERROR(AdoptFormat1(queue, now));
     queue->Start(kDefaultAckDeadline, now);
-    Touch(queue.get());
+    Touch(queue);
   }
   return absl::OkStatus();
 }
@@ -168,7 +173,10 @@ absl::Status Exchange::AdoptFormat1(Queue* queue, Instant now) {
     ASSIGN_OR_RETURN(
         const size_t adopted,
         baton::AdoptFormat1(ledger_->committed(), queue, ledger_->batch()));
-    if (adopted == 0) return absl::OkStatus();
+    if (adopted == 0) {
+      queue->NoteAdopted();
+      return absl::OkStatus();
+    }
     ledger_->Begin(now.wall);
     queue->Flush(ledger_->commit_number(), now, /*fold=*/false,
                  ledger_->batch());
@@ -311,8 +319,13 @@ absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
 // settlement of what is settled is too late, and says since when.
 absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
     SettleKind kind, const Queue& queue, const AckId& ack) {
-  std::optional<v1::DeliveryRecord> settled = queue.Find(ack.sequence);
-  if (!settled.has_value()) {
+  std::optional<v1::DeliveryRecord> settled;
+  if (const Settled* const lately = queue.FindSettled(ack.sequence)) {
+    settled.emplace();
+    settled->set_state(lately->state);
+    settled->set_delivery_attempt(lately->attempt);
+    settled->set_state_time_micros(lately->time_micros);
+  } else {
     ASSIGN_OR_RETURN(
         settled, ReadSettled(ledger_->committed(), queue.name(), ack.sequence));
   }
@@ -529,7 +542,16 @@ absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant now,
     AppendDenied(
         command.caller,
         CodeOf(change.status(), command.remove ? "RemoveAgency" : "PutAgency"));
-  } else if (!command.remove) {
+  } else {
+    // Nobody would open a queue that is gone to read its log.
+    for (const auto& [name, queue] : queues_) {
+      if (directory_->Next().FindQueue(name) == nullptr &&
+          queue->unfolded() > 0) {
+        leaving_.insert(queue.get());
+      }
+    }
+  }
+  if (change.ok() && !command.remove) {
     RETURN_IF_ERROR(
         OpenQueues(directory_->Next(),
                    directory_->Next().QueuesOf(command.agency.agency()), now));
@@ -696,7 +718,7 @@ void Exchange::DispatchTouched(Instant now, StepResult* result) {
 }
 
 Exchange::QueueSet Exchange::ChooseToFold() {
-  QueueSet chosen;
+  QueueSet chosen = std::exchange(leaving_, {});
   for (size_t left = total_unfolded_; left > kMaxUnfolded;) {
     Queue* const oldest = fold_order_.front();
     fold_order_.pop_front();

@@ -185,6 +185,7 @@ class Exchange {
   absl::flat_hash_map<Queue*, Unfolded> unfolded_;
   size_t total_unfolded_ = 0;
   std::deque<Queue*> fold_order_;
+  QueueSet leaving_;  // Their desks went in this step.
   std::set<std::pair<absl::Duration, Queue*>> ticks_;
   absl::flat_hash_map<Queue*, absl::Duration> tick_of_;
   std::map<uint64_t, std::shared_ptr<const v1::Message>> recent_;

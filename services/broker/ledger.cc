@@ -48,6 +48,7 @@ absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(Store* store, Vault* vault,
   return ledger;
 }
 
+// Bounded by kMaxJoinedCommits and kSpareJoinedCommits.
 absl::Status Ledger::ReadJoined() {
   ASSIGN_OR_RETURN(const std::vector<KeyValue> found,
                    store_->Scan(JoinedBetween(first_joined_commit_, UINT64_MAX),
@@ -173,7 +174,10 @@ absl::Status Ledger::PutChangedConversations(
 }
 
 absl::Status Ledger::PutJoined() {
-  while (unwritten_messages_ > kMaxUnwrittenMessages) {
+  while (
+      unwritten_messages_ > kMaxUnwrittenMessages ||
+      (!unwritten_order_.empty() &&
+       unwritten_order_.begin()->first + kMaxJoinedCommits < commit_number())) {
     RETURN_IF_ERROR(PutConversation(unwritten_order_.begin()->second));
   }
   const uint64_t first = unwritten_order_.empty()

@@ -45,6 +45,8 @@ class Ledger {
   static constexpr size_t kMaxCachedConversations = 4096;
   // Messages that no record of their conversation names yet.
   static constexpr size_t kMaxUnwrittenMessages = 8192;
+  // Commits whose JoinedMessages a start has to read.
+  static constexpr uint64_t kMaxJoinedCommits = 16 << 10;
   // Commits whose JoinedMessages are kept longer than needed.
   static constexpr uint64_t kSpareJoinedCommits = 256;
 

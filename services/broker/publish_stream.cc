@@ -1,5 +1,8 @@
 #include "services/broker/publish_stream.h"
 
+#include <deque>
+#include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -45,37 +48,43 @@ v1::StreamingPublishResponse RefuseAll(int count, const absl::Status& why) {
 }  // namespace
 
 // What waits for a result, and whether reading waits for it or the client has
-// said that nothing more comes.
+// said that nothing more comes. Results leave in the order of the requests,
+// also when one is refused before those in front of it are on disk.
 class PublishStream::State final {
  public:
   explicit State(std::shared_ptr<Pump> pump) : pump_(std::move(pump)) {}
 
-  // One more waits.
-  void Begin() ABSL_LOCKS_EXCLUDED(mu_) {
+  // One more waits; its number.
+  uint64_t Begin() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    ++waiting_;
+    results_.emplace_back();
+    return first_ + results_.size() - 1;
   }
 
   // Reads the next request, now or when fewer wait.
   void ReadOn(std::function<void()> read) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    if (waiting_ < kMaxWaiting) return read();
     resume_ = std::move(read);
+    Resume();
   }
 
-  void End(v1::StreamingPublishResponse response) ABSL_LOCKS_EXCLUDED(mu_) {
-    pump_->Send(std::move(response));
+  void End(uint64_t number, v1::StreamingPublishResponse response)
+      ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    --waiting_;
-    if (resume_) std::exchange(resume_, nullptr)();
-    if (half_closed_ && waiting_ == 0) pump_->Close(absl::OkStatus());
+    results_[number - first_] = std::move(response);
+    for (; !results_.empty() && results_.front().has_value(); ++first_) {
+      pump_->Send(*std::move(results_.front()));
+      results_.pop_front();
+    }
+    Resume();
+    if (half_closed_ && results_.empty()) pump_->Close(absl::OkStatus());
   }
 
   // The client is done: the stream ends with the last result.
   void HalfClose() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     half_closed_ = true;
-    if (waiting_ == 0) pump_->Close(absl::OkStatus());
+    if (results_.empty()) pump_->Close(absl::OkStatus());
   }
 
   // The reactor goes away.
@@ -85,10 +94,18 @@ class PublishStream::State final {
   }
 
  private:
+  void Resume() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!resume_ || results_.size() >= kMaxWaiting) return;
+    pump_->IfOpen(std::exchange(resume_, nullptr));
+  }
+
   const std::shared_ptr<Pump> pump_;
 
   Mutex mu_;
-  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  // Of requests that wait, in order; `first_` is the number of the first.
+  std::deque<std::optional<v1::StreamingPublishResponse>> results_
+      ABSL_GUARDED_BY(mu_);
+  uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
   std::function<void()> resume_ ABSL_GUARDED_BY(mu_);
 };
@@ -125,15 +142,15 @@ void PublishStream::OnReadDone(bool ok) {
   if (const absl::Status frame = CheckFrame(request_); !frame.ok()) {
     return Fail(frame);
   }
-  state_->Begin();  // Its result may be there before Take returns.
+  const uint64_t number = state_->Begin();
   const int count = request_.messages_size();
-  if (const absl::Status taken = Take(); !taken.ok()) {
-    state_->End(RefuseAll(count, taken));
+  if (const absl::Status taken = Take(number); !taken.ok()) {
+    state_->End(number, RefuseAll(count, taken));
   }
   state_->ReadOn([this] { StartRead(&request_); });
 }
 
-absl::Status PublishStream::Take() {
+absl::Status PublishStream::Take(uint64_t number) {
   const absl::Time now = parts_.clock->Now().wall;
   PublishEachCommand command{
       .sender = *caller_, .request = {}, .refusals = {}, .done = nullptr};
@@ -143,10 +160,10 @@ absl::Status PublishStream::Take() {
     CheckMessage(limits_, now, &message, &faults);
     command.refusals.push_back(faults.ToStatus());
   }
-  command.done =
-      [state = state_](absl::StatusOr<v1::StreamingPublishResponse> response) {
-        state->End(*std::move(response));
-      };
+  command.done = [state = state_, number](
+                     absl::StatusOr<v1::StreamingPublishResponse> response) {
+    state->End(number, *std::move(response));
+  };
   return parts_.sequencer->Submit(std::move(command));
 }
 

@@ -26,7 +26,7 @@ class PublishStream final
     : public grpc::ServerBidiReactor<v1::StreamingPublishRequest,
                                      v1::StreamingPublishResponse> {
  public:
-  static constexpr int kMaxWaiting = 64;
+  static constexpr size_t kMaxWaiting = 64;
 
   PublishStream(const DeliveryStreamParts& parts, const PublishLimits& limits,
                 grpc::CallbackServerContext* context);
@@ -41,7 +41,7 @@ class PublishStream final
   class State;
 
   absl::Status Open();
-  absl::Status Take();
+  absl::Status Take(uint64_t number);
   void Fail(const absl::Status& refusal);
 
   const DeliveryStreamParts parts_;

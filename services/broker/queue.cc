@@ -68,6 +68,7 @@ Queue::Item Queue::ItemOf(const v1::QueueEntry& entry) {
 }
 
 void Queue::KeepRare(uint64_t sequence, v1::QueueEntry entry) {
+  entry.clear_consumer();  // Is with the lease, if there is one.
   rare_[sequence] = std::make_unique<v1::QueueEntry>(std::move(entry));
 }
 
@@ -185,6 +186,8 @@ absl::Status Queue::ReplaySettled(const v1::QueueRecord& record,
     if (it == items_.end()) continue;
     if (commit > record.folded_commit()) {
       const auto lease = leases_.find(sequence);
+      const v1::QueueEntry* const rare = FindRare(sequence, it->second);
+      const bool failed_before = rare != nullptr && !rare->attempts().empty();
       settled_.Add(
           sequence,
           {.state =
@@ -193,7 +196,11 @@ absl::Status Queue::ReplaySettled(const v1::QueueRecord& record,
                    : static_cast<v1::DeliveryState>(changes.settled_states(i)),
            .attempt = it->second.attempt,
            .consumer = lease == leases_.end() ? "" : lease->second.consumer,
-           .time_micros = changes.time_micros()});
+           .time_micros = changes.time_micros(),
+           .has_record =
+               failed_before ||
+               (!changes.settled_states().empty() &&
+                changes.settled_states(i) != v1::DELIVERY_STATE_ACKNOWLEDGED)});
     }
     log_.ReplayedSettled(it->second.home);
     leases_.erase(sequence);
@@ -367,8 +374,7 @@ absl::Status Queue::CheckAlone(const Consumer& consumer) const {
   for (const auto& [id, other] : consumers_) {
     if (!consumer.name.empty() && other.name == consumer.name) continue;
     if (!consumer.exclusive && !other.exclusive) continue;
-    const absl::string_view name =
-        other.name.empty() ? "without a name" : other.name;
+    const std::string name = other.name.empty() ? "without a name" : other.name;
     return WithReason(
         absl::FailedPreconditionError(
             other.exclusive
@@ -410,10 +416,13 @@ Queue::Subscribed Queue::Subscribe(Consumer consumer, Instant now) {
 
 void Queue::NoteSign(uint64_t sequence) {
   const auto it = consumers_.find(leases_.at(sequence).consumer_id);
-  if (it != consumers_.end()) it->second.rounds_lost = 0;
+  if (it == consumers_.end()) return;
+  it->second.rounds_lost = 0;
+  it->second.last_lost = -absl::InfiniteDuration();
 }
 
-std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired) {
+std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired,
+                                      Instant now) {
   std::set<uint64_t> losers;
   for (const QueueEvent& event : expired) {
     if (event.type == v1::AUDIT_TYPE_LEASE_EXPIRED) {
@@ -424,7 +433,10 @@ std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired) {
   for (const uint64_t id : losers) {
     const auto it = consumers_.find(id);
     if (it == consumers_.end()) continue;
-    if (++it->second.rounds_lost >= kMaxRoundsLost) stalled.push_back(id);
+    Consumer& consumer = it->second;
+    if (now.steady - consumer.last_lost < consumer.ack_deadline) continue;
+    consumer.last_lost = now.steady;
+    if (++consumer.rounds_lost >= kMaxRoundsLost) stalled.push_back(id);
   }
   return stalled;
 }
@@ -497,9 +509,12 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
                   .consumer = lease == leases_.end() ? std::string()
                                                      : lease->second.consumer,
                   .time_micros = absl::ToUnixMicros(now.wall)};
-  if (state != v1::DELIVERY_STATE_ACKNOWLEDGED) {
-    v1::DeliveryRecord& dead = dead_letters_.emplace_back().second;
-    dead_letters_.back().first = sequence;
+  const bool failed_before =
+      item.is_rare && !rare_.at(sequence)->attempts().empty();
+  if (state != v1::DELIVERY_STATE_ACKNOWLEDGED || failed_before) {
+    settled.has_record = true;
+    v1::DeliveryRecord& dead = records_.emplace_back().second;
+    records_.back().first = sequence;
     dead.set_state(state);
     dead.set_delivery_attempt(settled.attempt);
     dead.set_consumer(settled.consumer);
@@ -641,10 +656,7 @@ std::optional<v1::DeliveryRecord> Queue::Find(uint64_t sequence) const {
     return found;
   }
   const Settled* const settled = settled_.Find(sequence);
-  // A dead letter's reasons are on disk with it.
-  if (settled == nullptr || settled->state != v1::DELIVERY_STATE_ACKNOWLEDGED) {
-    return std::nullopt;
-  }
+  if (settled == nullptr || settled->has_record) return std::nullopt;
   found.set_state(settled->state);
   found.set_delivery_attempt(settled->attempt);
   found.set_consumer(settled->consumer);
@@ -667,7 +679,7 @@ Queue::Ticked Queue::Tick(Instant now) {
       events.push_back(std::move(event));
     }
   }
-  ticked.stalled = NoteLost(events);
+  ticked.stalled = NoteLost(events, now);
   const int64_t wall_micros = absl::ToUnixMicros(now.wall);
   // Nothing of this is written: a delay that is over ends again at a restart.
   for (;
@@ -752,10 +764,13 @@ std::vector<Leased> Queue::Dispatch(Instant now) {
 // --- The disk.
 
 void Queue::Flush(uint64_t commit, Instant now, bool fold, Batch* batch) {
-  for (const auto& [sequence, dead] : dead_letters_) {
-    batch->Put(DeadLetterKey(name_, sequence), dead.SerializeAsString());
+  for (const auto& [sequence, record] : records_) {
+    batch->Put(record.state() == v1::DELIVERY_STATE_ACKNOWLEDGED
+                   ? DeliveryKey(sequence, name_)
+                   : DeadLetterKey(name_, sequence),
+               record.SerializeAsString());
   }
-  dead_letters_.clear();
+  records_.clear();
   if (fold || settled_.size() >= kUnfoldedPerRecord * policy_.max_log_records ||
       IsLong()) {
     Fold(commit, batch);
@@ -770,7 +785,7 @@ void Queue::Fold(uint64_t commit, Batch* batch) {
   v1::QueueRecord record;
   record.set_first_commit(log_.Trim(commit, batch));
   record.set_folded_commit(commit);
-  record.set_floor_sequence(kNothingOfFormat1);
+  if (!may_hold_format_1_) record.set_floor_sequence(kNothingOfFormat1);
   batch->Put(QueueKey(name_), record.SerializeAsString());
   if (!IsLong()) return;
   QueueLog::Home below = 0;

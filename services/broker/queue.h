@@ -59,8 +59,10 @@ struct Consumer {
   bool exclusive = false;  // Nobody else consumes the queue meanwhile.
   int outstanding = 0;
   int64_t outstanding_bytes = 0;
-  // Ticks in which leases of it ran out, since it last settled or extended one.
+  // Rounds in which leases of it ran out, a lease's length apart, since it last
+  // settled or extended one; and when the last was, on the steady clock.
   int rounds_lost = 0;
+  absl::Duration last_lost = -absl::InfiniteDuration();
 };
 
 // One recipient's copy of a message.
@@ -140,6 +142,8 @@ class Queue {
                       const v1::QueueChanges& changes);
   // Takes a copy as format 1 stored it; it is written again.
   void Adopt(uint64_t sequence, v1::QueueEntry entry);
+  // Format 1 left nothing more; until then nobody stops looking for it.
+  void NoteAdopted() { may_hold_format_1_ = false; }
   // Leases found are those of the process before: they get `ack_deadline` from
   // now, or end when a consumer of the same name is back (see Subscribe).
   void Start(absl::Duration ack_deadline, Instant now);
@@ -188,9 +192,14 @@ class Queue {
 
   // --- Looking.
 
-  // How the copy of message `sequence` stands, or was settled; nullopt: settled
-  // and on disk (ReadSettled), or never here.
+  // How the copy of message `sequence` stands, or was settled; nullopt: what
+  // there is to say is on disk once this commit is (ReadSettled), or it was
+  // never here.
   std::optional<v1::DeliveryRecord> Find(uint64_t sequence) const;
+  // The bare facts of a copy settled lately; null: see ReadSettled.
+  const Settled* FindSettled(uint64_t sequence) const {
+    return settled_.Find(sequence);
+  }
 
   // --- Time and dispatch.
 
@@ -265,7 +274,8 @@ class Queue {
   void ReturnCredit(uint64_t sequence, const Item& item);
   // The consumer that has the lease shows that it lives.
   void NoteSign(uint64_t sequence);
-  std::vector<uint64_t> NoteLost(const std::vector<QueueEvent>& expired);
+  std::vector<uint64_t> NoteLost(const std::vector<QueueEvent>& expired,
+                                 Instant now);
   void KeepAttempt(uint64_t sequence, const std::string& reason, Instant now,
                    Item* item);
   // Back to READY or DELAYED, or to the dead letters when attempts are used
@@ -301,7 +311,9 @@ class Queue {
 
   SettledCopies settled_;
   QueueLog log_;
-  std::vector<std::pair<uint64_t, v1::DeliveryRecord>> dead_letters_;
+  // Of copies settled since the last Flush that need a key of their own.
+  std::vector<std::pair<uint64_t, v1::DeliveryRecord>> records_;
+  bool may_hold_format_1_ = true;
 };
 
 }  // namespace baton

@@ -130,7 +130,8 @@ std::vector<uint64_t> QueueLog::Stale(Home* below) const {
   std::vector<uint64_t> stale;
   size_t rewritten = 0;
   size_t i = 0;
-  for (; i < records_.size() && (i == 0 || rewritten < kMaxRewritten); ++i) {
+  for (; i < records_.size(); ++i) {
+    if (i > 0 && rewritten + records_[i].live > kMaxRewritten) break;
     rewritten += records_[i].live;
     if (records_[i].live == 0) continue;
     stale.insert(stale.end(), records_[i].sequences.begin(),

@@ -36,6 +36,7 @@ bool IsNew(const Command& command) {
   const auto* attachment = std::get_if<AttachmentCommand>(&command);
   return std::holds_alternative<PublishCommand>(command) ||
          std::holds_alternative<PublishEachCommand>(command) ||
+         std::holds_alternative<AcknowledgeAndPublishCommand>(command) ||
          (attachment != nullptr &&
           !std::holds_alternative<HandOutDocument>(attachment->act));
 }
@@ -87,7 +88,9 @@ absl::Status Sequencer::Submit(Command command) {
     return absl::UnavailableError("the exchange is stopping; try again");
   }
   if (is_new && !refuse_publish_.ok()) return refuse_publish_;
-  if (pending_.size() >= limit) {
+  // A consumer that is gone must not keep its queue; streams bound these.
+  if (pending_.size() >= limit &&
+      !std::holds_alternative<UnsubscribeCommand>(command)) {
     return LimitReached("max_pending_commands",
                         absl::StrCat(pending_.size(), " commands wait"),
                         kRetryAfter);

@@ -75,10 +75,10 @@ bool IsWhole(const v1::SettledPage& page) {
 std::optional<v1::DeliveryRecord> FindIn(const v1::SettledPage& page,
                                          uint64_t sequence) {
   uint64_t at = 0;
-  int64_t micros = 0;
+  uint64_t micros = 0;
   for (int i = 0; i < page.sequences_size(); ++i) {
     at += static_cast<uint64_t>(page.sequences(i));
-    micros += page.times_micros(i);
+    micros += static_cast<uint64_t>(page.times_micros(i));
     if (at != sequence) continue;
     v1::DeliveryRecord found;
     found.set_state(page.states().empty()
@@ -90,7 +90,7 @@ std::optional<v1::DeliveryRecord> FindIn(const v1::SettledPage& page,
             : static_cast<int32_t>(page.delivery_attempts(i)));
     found.set_consumer(page.names(
         page.consumers().empty() ? 0 : static_cast<int>(page.consumers(i))));
-    found.set_state_time_micros(micros);
+    found.set_state_time_micros(static_cast<int64_t>(micros));
     return found;
   }
   return std::nullopt;
@@ -146,10 +146,13 @@ absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadSettled(
     }
     std::optional<v1::DeliveryRecord> found = FindIn(page, sequence);
     if (!found.has_value()) continue;
-    if (found->state() == v1::DELIVERY_STATE_ACKNOWLEDGED) return found;
-    ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> dead,
-                     ReadRecord(reader, DeadLetterKey(queue, sequence)));
-    return dead.has_value() ? dead : found;
+    const bool acknowledged = found->state() == v1::DELIVERY_STATE_ACKNOWLEDGED;
+    if (acknowledged && found->delivery_attempt() == 1) return found;
+    ASSIGN_OR_RETURN(
+        std::optional<v1::DeliveryRecord> record,
+        ReadRecord(reader, acknowledged ? DeliveryKey(sequence, queue)
+                                        : DeadLetterKey(queue, sequence)));
+    return record.has_value() ? record : found;
   }
   ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> dead,
                    ReadRecord(reader, DeadLetterKey(queue, sequence)));

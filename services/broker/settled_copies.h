@@ -20,6 +20,9 @@ struct Settled {
   int attempt = 0;
   std::string consumer = {};
   int64_t time_micros = 0;
+  // It has a DeliveryRecord of its own: a dead letter, or a copy that came back
+  // before it was acknowledged.
+  bool has_record = false;
 };
 
 // The copies of one queue that were settled and are not in pages yet: one key

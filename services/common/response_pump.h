@@ -48,6 +48,13 @@ class ResponsePump final : public OpenStream {
     return true;
   }
 
+  // Calls `start`, which starts an operation of the call, unless the call is
+  // over or about to be: nothing may be started then.
+  void IfOpen(const std::function<void()>& start) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (!finished_ && !detached_) start();
+  }
+
   // Ends the stream with `status` once everything sent so far is written, for
   // which the client has to read; nothing more is sent.
   void Close(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {

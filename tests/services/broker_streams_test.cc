@@ -98,7 +98,7 @@ class BrokerStreamsTest : public testing::Test {
 TEST_F(BrokerStreamsTest, EveryMessageOfAStreamHasItsResultInOrder) {
   grpc::ClientContext context;
   const auto stream = hospital_->StreamingPublish(&context);
-  constexpr int kRequests = 3 * PublishStream::kMaxWaiting;
+  constexpr int kRequests = 3 * static_cast<int>(PublishStream::kMaxWaiting);
   constexpr int kBad = 100;
   for (int i = 0; i < kRequests; ++i) {
     v1::StreamingPublishRequest request;
@@ -218,6 +218,8 @@ TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
   ASSERT_TRUE(ask(kCouncil, &life).ok());
   EXPECT_EQ(life.entry().deliveries(0).state(),
             v1::DELIVERY_STATE_ACKNOWLEDGED);
+  ASSERT_EQ(life.entry().deliveries(0).attempts_size(), 1);
+  EXPECT_EQ(life.entry().deliveries(0).attempts(0).reason(), "disk full");
 
   // A lease that has ended: nothing is published.
   grpc::ClientContext late;

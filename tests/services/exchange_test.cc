@@ -183,6 +183,37 @@ TEST_F(ExchangeTest, AStalledConsumerIsToldWhyBeforeItsStreamEnds) {
   EXPECT_THAT(other->TakeTexts(), ElementsAre("a", "b", "c"));
 }
 
+// Leases that began a moment apart are lost a moment apart: one round.
+TEST_F(ExchangeTest, LeasesLostAMomentApartAreOneRound) {
+  const auto slow = exchange_.Consume(kIntake, {.name = "slow"});
+  for (int i = 0; i < 3; ++i) {
+    exchange_.Publish("a");
+    exchange_.Advance(kSecond);
+  }
+  exchange_.Advance(absl::Seconds(57));
+  EXPECT_TRUE(slow->ended.ok()) << slow->ended;
+  exchange_.Advance(kSecond);
+  exchange_.Advance(kSecond);
+  EXPECT_THAT(slow->notices, SizeIs(3));
+  EXPECT_TRUE(slow->ended.ok()) << slow->ended;
+}
+
+TEST_F(ExchangeTest, AttemptsAreKnownAfterTheAcknowledgement) {
+  const auto consumer = exchange_.Consume(kIntake, {.name = "mash-1"});
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  EXPECT_TRUE(
+      exchange_.Nack(consumer->Next(), "full", absl::ZeroDuration()).ok());
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  for (const bool restarted : {false, true}) {
+    if (restarted) exchange_.Restart();
+    const v1::DeliveryRecord settled = SettledOnDisk(receipt);
+    EXPECT_EQ(settled.state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+    EXPECT_EQ(settled.delivery_attempt(), 2);
+    ASSERT_EQ(settled.attempts_size(), 1);
+    EXPECT_EQ(settled.attempts(0).reason(), "full");
+  }
+}
+
 TEST_F(ExchangeTest, AConsumerThatSettlesSomethingIsNotStalled) {
   const auto slow = exchange_.Consume(kIntake, {.name = "slow", .credit = 2});
   for (int i = 0; i < 8; ++i) exchange_.Publish("a");
