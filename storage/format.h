@@ -7,7 +7,7 @@ namespace baton {
 // audit leaves and the vault. Raised with any change an older program could
 // not read; a newer database is refused. tests/system/fixtures holds databases
 // of each version, and a test opens them.
-inline constexpr int kFormatVersion = 1;
+inline constexpr int kFormatVersion = 2;
 
 }  // namespace baton
 

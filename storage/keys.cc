@@ -62,6 +62,12 @@ KeyRange Conversations(uint64_t from_number) {
   return {ConversationKey(from_number), Everything("c").end};
 }
 
+std::string JoinedKey(uint64_t commit) { return Numbered("y", commit); }
+
+KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit) {
+  return {JoinedKey(from_commit), JoinedKey(end_commit)};
+}
+
 std::string DirectoryKey(absl::string_view agency) {
   return Named("D", agency);
 }
@@ -69,6 +75,28 @@ std::string DirectoryKey(absl::string_view agency) {
 KeyRange DirectoryKeys() { return Everything("D"); }
 
 std::string QueueKey(absl::string_view queue) { return Named("r", queue); }
+
+std::string QueueChangesKey(absl::string_view queue, uint64_t commit) {
+  return absl::StrCat(NamedPrefix("Q", queue), BigEndian(commit));
+}
+
+KeyRange QueueChangesBetween(absl::string_view queue, uint64_t from_commit,
+                             uint64_t end_commit) {
+  return {QueueChangesKey(queue, from_commit),
+          QueueChangesKey(queue, end_commit)};
+}
+
+std::string SettledPageKey(absl::string_view queue, uint64_t sequence,
+                           uint64_t commit) {
+  return absl::StrCat(NamedPrefix("S", queue), BigEndian(sequence >> 8),
+                      BigEndian(commit));
+}
+
+KeyRange SettledPages(absl::string_view queue, uint64_t sequence) {
+  const std::string prefix = NamedPrefix("S", queue);
+  return {absl::StrCat(prefix, BigEndian(sequence >> 8)),
+          absl::StrCat(prefix, BigEndian((sequence >> 8) + 1))};
+}
 
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence) {
   return absl::StrCat(NamedPrefix("q", queue), BigEndian(sequence));

@@ -18,10 +18,20 @@ namespace baton {
 inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
 
 // --- broker
-std::string MessageKey(uint64_t sequence);                               // m
-std::string IdempotencyKey(absl::string_view sender_key_hash);           // i
-std::string ConversationKey(uint64_t number);                            // c
-std::string QueueKey(absl::string_view queue);                           // r
+std::string MessageKey(uint64_t sequence);                              // m
+std::string IdempotencyKey(absl::string_view sender_key_hash);          // i
+std::string ConversationKey(uint64_t number);                           // c
+std::string JoinedKey(uint64_t commit);                                  // y
+KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit);       // y
+std::string QueueKey(absl::string_view queue);                          // r
+std::string QueueChangesKey(absl::string_view queue, uint64_t commit);  // Q
+// Of the commits in [from, end).
+KeyRange QueueChangesBetween(absl::string_view queue, uint64_t from_commit,
+                             uint64_t end_commit);  // Q
+// Pages with sequences that share all but their last eight bits.
+std::string SettledPageKey(absl::string_view queue, uint64_t sequence,
+                           uint64_t commit);                             // S
+KeyRange SettledPages(absl::string_view queue, uint64_t sequence);       // S
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
 KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
@@ -35,7 +45,8 @@ KeyRange Conversations(uint64_t from_number);                            // c
 std::string DirectoryKey(absl::string_view agency);                      // D
 KeyRange DirectoryKeys();                                                // D
 
-// The sequence at the end of a QueueEntryKey, DeadLetterKey or MessageKey.
+// The number at the end of a key: the sequence of a QueueEntryKey,
+// DeadLetterKey or MessageKey, the commit of a QueueChangesKey.
 absl::StatusOr<uint64_t> SequenceOf(absl::string_view key);
 
 // --- broker, documents

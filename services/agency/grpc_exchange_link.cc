@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "grpc/grpc_security_constants.h"
+#include "services/common/log.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
@@ -359,6 +360,12 @@ bool GrpcExchangeLink::PullOnce(const std::string& queue,
       heard = true;
       (void)loop_->Post([this, queue, response](Instant) {
         listener_->OnHeard();
+        for (const v1::ConsumerNotice& notice : response.notices()) {
+          Log(Severity::kWarning, "the exchange says of our stream",
+              {{"queue", queue},
+               {"notice", v1::NoticeCode_Name(notice.code())},
+               {"leases", notice.ack_ids_size()}});
+        }
         if (response.received_messages().empty()) return;
         listener_->OnMessages(queue, {response.received_messages().begin(),
                                       response.received_messages().end()});

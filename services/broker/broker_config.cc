@@ -31,7 +31,7 @@ void CheckLimits(const v1::BrokerLimits& limits, Faults* faults) {
   in_range(limits.max_conversation_matters(), 15, "max_conversation_matters");
   in_range(limits.max_streams(), 1 << 16, "max_streams");
   in_range(limits.max_streams_per_agency(), 1 << 16, "max_streams_per_agency");
-  in_range(limits.queue_window(), 1 << 20, "queue_window");
+  in_range(limits.max_log_records(), 1 << 16, "max_log_records");
   in_range(limits.min_free_disk_bytes(), int64_t{1} << 50,
            "min_free_disk_bytes");
   in_range(limits.max_attachment_bytes(), kMaxAttachmentBytes,

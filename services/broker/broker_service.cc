@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpcpp/alarm.h"
+#include "services/broker/publish_stream.h"
 #include "services/common/checks.h"
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"
@@ -45,7 +46,8 @@ void CheckAckDeadline(absl::Duration deadline, Faults* faults) {
 
 // One answer for many ids: OK, or FAILED_PRECONDITION that lists each failure.
 absl::Status Combine(const std::vector<std::string>& ids,
-                     const SettleResult& result) {
+                     const SettleResult& result,
+                     absl::string_view of_others = "the others are settled") {
   google::rpc::PreconditionFailure failures;
   const absl::Status* first = nullptr;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -58,10 +60,9 @@ absl::Status Combine(const std::vector<std::string>& ids,
     violation->set_description(std::string(status.message()));
   }
   if (first == nullptr) return absl::OkStatus();
-  absl::Status combined = absl::FailedPreconditionError(
-      absl::StrCat(failures.violations_size(), " of ", ids.size(),
-                   " leases were not held, the others are settled; first: ",
-                   first->message()));
+  absl::Status combined = absl::FailedPreconditionError(absl::StrCat(
+      failures.violations_size(), " of ", ids.size(), " leases were not held, ",
+      of_others, "; first: ", first->message()));
   combined.SetPayload("type.googleapis.com/google.rpc.PreconditionFailure",
                       absl::Cord(failures.SerializeAsString()));
   return combined;
@@ -80,11 +81,14 @@ class PendingPull final : public DeliverySink,
         queue_(std::move(queue)),
         consumer_id_(consumer_id) {}
 
-  // The alarm keeps this object alive until it has rung or was cancelled.
+  // The subscription keeps this object alive until it is answered. The alarm
+  // does not: it keeps its callback, and would keep us with it for ever.
   void AnswerWithin(absl::Duration wait) {
     alarm_.Set(
         std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait),
-        [self = shared_from_this()](bool) { self->GiveUp(); });
+        [weak = weak_from_this()](bool) {
+          if (const auto self = weak.lock()) self->GiveUp();
+        });
   }
 
   void Fail(const absl::Status& status) {
@@ -92,6 +96,8 @@ class PendingPull final : public DeliverySink,
     alarm_.Cancel();
     reactor_->Finish(ToGrpc(status));
   }
+
+  void End(absl::Status why) override { Fail(why); }
 
   void Deliver(std::vector<v1::ReceivedMessage> messages) override {
     if (!Claim()) return;  // Given up: the leases expire and come again.
@@ -132,8 +138,12 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
     parts_.doorway->Refuse(caller, caller.status(), "Publish", reactor);
     return reactor;
   }
+  // gRPC made it and does not look at it again: a copy of every message would
+  // cost as much as all checks.
   PublishCommand command{
-      .sender = *caller, .request = *request, .done = nullptr};
+      .sender = *caller,
+      .request = std::move(*const_cast<v1::PublishRequest*>(request)),
+      .done = nullptr};
   Faults faults;
   CheckPublish(limits_, parts_.clock->Now().wall, &command.request, &faults);
   if (!faults.empty()) {
@@ -148,6 +158,12 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
   const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
   if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
   return reactor;
+}
+
+grpc::ServerBidiReactor<v1::StreamingPublishRequest,
+                        v1::StreamingPublishResponse>*
+BrokerServiceImpl::StreamingPublish(grpc::CallbackServerContext* context) {
+  return new PublishStream(parts_, limits_, context);
 }
 
 grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
@@ -245,6 +261,45 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Acknowledge(
                         .done = nullptr};
   Settle(context, "Acknowledge", std::move(command), std::move(faults), reactor,
          nullptr);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerServiceImpl::AcknowledgeAndPublish(
+    grpc::CallbackServerContext* context,
+    const v1::AcknowledgeAndPublishRequest* request,
+    v1::AcknowledgeAndPublishResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  absl::Status refusal = caller.status();
+  if (refusal.ok()) {
+    refusal = parts_.access->CheckConsume(caller->agency, request->queue());
+  }
+  Faults faults;
+  AcknowledgeAndPublishCommand command;
+  command.queue = request->queue();
+  command.ack_ids = AckIds(*request, &faults);
+  *command.request.mutable_messages() = request->messages();
+  CheckPublish(limits_, parts_.clock->Now().wall, &command.request, &faults);
+  if (refusal.ok()) refusal = faults.ToStatus();
+  if (!refusal.ok()) {
+    parts_.doorway->Refuse(caller, refusal, "AcknowledgeAndPublish", reactor);
+    return reactor;
+  }
+  command.caller = *caller;
+  command.done =
+      [reactor, response, ids = command.ack_ids](
+          absl::StatusOr<AcknowledgeAndPublishCommand::Result> result) {
+        absl::Status status =
+            Combine(ids, result->settled, "nothing was published or settled");
+        if (status.ok()) status = result->published.status();
+        if (status.ok()) {
+          response->mutable_receipts()->Swap(
+              result->published->mutable_receipts());
+        }
+        reactor->Finish(ToGrpc(status));
+      };
+  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
   return reactor;
 }
 

@@ -22,6 +22,9 @@ class BrokerServiceImpl final : public v1::BrokerService::CallbackService {
   grpc::ServerUnaryReactor* Publish(grpc::CallbackServerContext* context,
                                     const v1::PublishRequest* request,
                                     v1::PublishResponse* response) override;
+  grpc::ServerBidiReactor<v1::StreamingPublishRequest,
+                          v1::StreamingPublishResponse>*
+  StreamingPublish(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Pull(grpc::CallbackServerContext* context,
                                  const v1::PullRequest* request,
                                  v1::PullResponse* response) override;
@@ -31,6 +34,10 @@ class BrokerServiceImpl final : public v1::BrokerService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::AcknowledgeRequest* request,
       v1::AcknowledgeResponse* response) override;
+  grpc::ServerUnaryReactor* AcknowledgeAndPublish(
+      grpc::CallbackServerContext* context,
+      const v1::AcknowledgeAndPublishRequest* request,
+      v1::AcknowledgeAndPublishResponse* response) override;
   grpc::ServerUnaryReactor* Nack(grpc::CallbackServerContext* context,
                                  const v1::NackRequest* request,
                                  v1::NackResponse* response) override;

@@ -222,9 +222,13 @@ absl::StatusOr<std::vector<v1::Message>> ChildRules::Accept(
     case v1::MESSAGE_KIND_WAITING_END:
       End(&now);
       break;
-    default:
-      RETURN_IF_ERROR(Describe(ReadChildParts(message), &now));
+    default: {
+      const std::vector<ChildPart> children = ReadChildParts(message);
+      if (children.empty()) return now.alerts;
+      RETURN_IF_ERROR(Describe(children, &now));
+    }
   }
+  ledger_->MarkChanged(number);
   return now.alerts;
 }
 

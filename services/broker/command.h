@@ -17,6 +17,7 @@
 #include "baton/v1/directory_service.pb.h"
 #include "baton/v1/message.pb.h"
 #include "baton/v1/record.pb.h"
+#include "services/broker/conversation.h"
 #include "services/broker/queue.h"
 #include "services/common/identity.h"
 
@@ -34,6 +35,15 @@ struct PublishCommand {
   Identity sender;
   v1::PublishRequest request;
   Done<v1::PublishResponse> done;
+};
+
+// Messages that are decided one by one; `refusals` has one status for each, not
+// OK for those that the checks without state refuse.
+struct PublishEachCommand {
+  Identity sender;
+  v1::StreamingPublishRequest request;
+  std::vector<absl::Status> refusals;
+  Done<v1::StreamingPublishResponse> done;
 };
 
 enum class SettleKind { kAcknowledge, kNack, kReject, kModifyDeadline };
@@ -54,6 +64,19 @@ struct SettleCommand {
   Done<SettleResult> done;
 };
 
+// Acknowledges and publishes, or neither. `request` has passed CheckPublish.
+struct AcknowledgeAndPublishCommand {
+  struct Result {
+    SettleResult settled;  // When any is not OK, nothing happened.
+    absl::StatusOr<v1::PublishResponse> published = v1::PublishResponse();
+  };
+  Identity caller;
+  std::string queue;
+  std::vector<std::string> ack_ids;
+  v1::PublishRequest request;
+  Done<Result> done;
+};
+
 // A message on its way to a consumer. `message` is set when it is still in
 // memory; otherwise it is read from the store.
 struct Handover {
@@ -61,12 +84,16 @@ struct Handover {
   std::shared_ptr<const v1::Message> message;
 };
 
-// Where a consumer's messages go. Called on the finisher thread only; must
-// not block.
+// Where a consumer's messages go. Called on the finisher thread, or as `done`
+// is; must not block.
 class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
   virtual void Deliver(std::vector<v1::ReceivedMessage> messages) = 0;
+  // What happened to the consumer; who has no way to hear it, does not.
+  virtual void Notify(v1::ConsumerNotice) {}
+  // Nothing comes any more, and why; what was told before arrives first.
+  virtual void End(absl::Status why) = 0;
 };
 
 struct SubscribeCommand {
@@ -152,6 +179,25 @@ struct AttachmentCommand {
   Done<v1::AttachmentRecord> done;
 };
 
+// The conversation as of this commit, when the disk's record of it is behind;
+// else nullopt, to be read after the answer.
+struct FindConversationCommand {
+  uint64_t number;
+  Done<std::optional<Conversation>> done;
+};
+
+// How copies stand, as of this commit: the newest of it is in memory only. A
+// copy that was settled long ago is nullopt here and on disk, to be read after
+// the answer (ReadSettled).
+struct FindCopiesCommand {
+  struct Copy {
+    std::string queue;
+    uint64_t sequence;
+  };
+  std::vector<Copy> copies;
+  Done<std::vector<std::optional<v1::DeliveryRecord>>> done;
+};
+
 // A refusal decided before the commit thread: only its leaf is left to write.
 struct DeniedCommand {
   std::optional<Identity> caller;  // Empty: not even authenticated.
@@ -160,9 +206,11 @@ struct DeniedCommand {
 };
 
 using Command =
-    std::variant<PublishCommand, SettleCommand, SubscribeCommand, GrantCommand,
+    std::variant<PublishCommand, PublishEachCommand, SettleCommand,
+                 AcknowledgeAndPublishCommand, SubscribeCommand, GrantCommand,
                  UnsubscribeCommand, FirstReadCommand, ChangeAgencyCommand,
-                 AttachmentCommand, DeniedCommand>;
+                 AttachmentCommand, FindConversationCommand, FindCopiesCommand,
+                 DeniedCommand>;
 
 }  // namespace baton
 

@@ -32,18 +32,23 @@ Conversation OpenConversation(const v1::Message& message,
   return opened;
 }
 
-void AddMessage(const v1::Message& message, uint64_t sequence,
-                Conversation* conversation) {
-  AddParticipant(message.sender(), conversation);
-  for (const v1::Recipient& recipient : message.recipients()) {
-    AddParticipant(recipient.has_redirected_to()
-                       ? recipient.redirected_to().agency()
-                       : recipient.address().agency(),
-                   conversation);
-  }
+void JoinMessage(uint64_t sequence, Conversation* conversation) {
   conversation->record.add_message_sequences(sequence);
   conversation->record.mutable_conversation()->set_message_count(
       conversation->record.message_sequences_size());
+}
+
+bool AddMessage(const v1::Message& message, uint64_t sequence,
+                Conversation* conversation) {
+  JoinMessage(sequence, conversation);
+  bool somebody_new = AddParticipant(message.sender(), conversation);
+  for (const v1::Recipient& recipient : message.recipients()) {
+    somebody_new |= AddParticipant(recipient.has_redirected_to()
+                                       ? recipient.redirected_to().agency()
+                                       : recipient.address().agency(),
+                                   conversation);
+  }
+  return somebody_new;
 }
 
 bool IsParticipant(const Conversation& conversation, const v1::Agency& agency) {
@@ -54,9 +59,10 @@ bool IsParticipant(const Conversation& conversation, const v1::Agency& agency) {
   return false;
 }
 
-void AddParticipant(const v1::Agency& agency, Conversation* conversation) {
-  if (IsParticipant(*conversation, agency)) return;
+bool AddParticipant(const v1::Agency& agency, Conversation* conversation) {
+  if (IsParticipant(*conversation, agency)) return false;
   *conversation->record.mutable_conversation()->add_participants() = agency;
+  return true;
 }
 
 int FindMatter(const Conversation& conversation, const std::string& matter_id) {

@@ -26,13 +26,18 @@ Conversation OpenConversation(const v1::Message& message,
                               const v1::Address& holder, uint64_t number,
                               absl::Time now);
 
-// Notes that `message` belongs to the conversation.
-void AddMessage(const v1::Message& message, uint64_t sequence,
+// Notes that `message` belongs to the conversation. True when somebody takes
+// part now who did not.
+bool AddMessage(const v1::Message& message, uint64_t sequence,
                 Conversation* conversation);
 
 // True when `agency` sent or got a message of it.
 bool IsParticipant(const Conversation& conversation, const v1::Agency& agency);
-void AddParticipant(const v1::Agency& agency, Conversation* conversation);
+// False when it was one.
+bool AddParticipant(const v1::Agency& agency, Conversation* conversation);
+
+// The first part of AddMessage, for a message that brings nobody new.
+void JoinMessage(uint64_t sequence, Conversation* conversation);
 
 // The matter's place in the record, or -1.
 int FindMatter(const Conversation& conversation, const std::string& matter_id);

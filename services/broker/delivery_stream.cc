@@ -65,6 +65,14 @@ class DeliveryStream::Outlet final : public DeliverySink {
     pump_->Send(std::move(response));
   }
 
+  void Notify(v1::ConsumerNotice notice) override {
+    v1::StreamingPullResponse response;
+    *response.add_notices() = std::move(notice);
+    pump_->Send(std::move(response));
+  }
+
+  void End(absl::Status why) override { pump_->Close(std::move(why)); }
+
  private:
   const std::shared_ptr<Pump> pump_;
 };
@@ -137,6 +145,7 @@ absl::Status DeliveryStream::Open() {
                            .sink = std::make_shared<Outlet>(pump_)};
   Consumer& consumer = command.consumer;
   consumer.name = request_.consumer();
+  consumer.exclusive = request_.exclusive();
   consumer.max_messages = request_.max_outstanding_messages();
   consumer.max_bytes = request_.max_outstanding_bytes() > 0
                            ? request_.max_outstanding_bytes()
@@ -159,9 +168,9 @@ absl::Status DeliveryStream::Continue() {
   Faults faults;
   CheckEvery(request_, &faults);
   if (!request_.queue().empty() || !request_.consumer().empty() ||
-      request_.has_ack_deadline()) {
+      request_.has_ack_deadline() || request_.exclusive()) {
     faults.Add("queue",
-               "queue, consumer and ack_deadline stand in the first "
+               "queue, consumer, ack_deadline and exclusive stand in the first "
                "request only");
   }
   RETURN_IF_ERROR(faults.ToStatus());

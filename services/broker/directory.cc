@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kMaxDeliveryAttempts = 1000;
 
-QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
+QueuePolicy PolicyOf(const v1::DeskConfig& desk, int max_log_records) {
   QueuePolicy policy;
+  if (max_log_records > 0) policy.max_log_records = max_log_records;
   if (desk.max_delivery_attempts() > 0) {
     policy.max_delivery_attempts = desk.max_delivery_attempts();
   }
@@ -25,19 +26,31 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk, int queue_window) {
   if (desk.has_max_retry_delay()) {
     policy.max_retry_delay = FromProto(desk.max_retry_delay());
   }
-  if (queue_window > 0) policy.window = queue_window;
+  if (desk.retry_jitter_percent() > 0) {
+    policy.retry_jitter_percent = desk.retry_jitter_percent();
+  }
+  if (desk.has_aging_delay()) {
+    policy.aging_delay = FromProto(desk.aging_delay());
+  }
   return policy;
 }
 
 void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
                  Faults* faults) {
-  const QueuePolicy policy = PolicyOf(desk, /*queue_window=*/0);
+  const QueuePolicy policy = PolicyOf(desk, /*max_log_records=*/0);
   if (desk.max_delivery_attempts() < 0 ||
       desk.max_delivery_attempts() > kMaxDeliveryAttempts) {
     faults->Add(path + ".max_delivery_attempts", "must be 1 to 1000");
   }
   if (desk.max_messages() < 0 || desk.max_bytes() < 0) {
     faults->Add(path, "max_messages and max_bytes must not be negative");
+  }
+  if (desk.retry_jitter_percent() < 0 || desk.retry_jitter_percent() > 100) {
+    faults->Add(path + ".retry_jitter_percent", "must be 1 to 100");
+  }
+  if (policy.aging_delay < absl::Seconds(1) ||
+      policy.aging_delay > absl::Hours(24)) {
+    faults->Add(path + ".aging_delay", "must be 1 s to 24 h");
   }
   if (policy.min_retry_delay < absl::ZeroDuration() ||
       policy.max_retry_delay < policy.min_retry_delay) {
@@ -67,7 +80,7 @@ void Directory::Check(const v1::AgencyConfig& agency, const std::string& path,
 absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
                                             Faults* faults) {
   Directory directory;
-  directory.queue_window_ = config.limits().queue_window();
+  directory.max_log_records_ = config.limits().max_log_records();
   directory.unknown_recipient_desk_ = config.unknown_recipient_desk();
   if (config.agencies().empty()) {
     faults->Add("agencies", "at least one agency is required");
@@ -173,7 +186,7 @@ void Directory::Put(v1::DirectoryEntry entry) {
   DropQueues(name);
   removed_.erase(name);
   for (const v1::DeskConfig& desk : entry.agency().desks()) {
-    queues_[QueueOf(name, desk)] = PolicyOf(desk, queue_window_);
+    queues_[QueueOf(name, desk)] = PolicyOf(desk, max_log_records_);
   }
   agencies_[name] =
       std::make_shared<const v1::DirectoryEntry>(std::move(entry));

@@ -87,7 +87,7 @@ class Directory {
   std::set<std::string> removed_;                         // Names.
   absl::flat_hash_map<std::string, QueuePolicy> queues_;  // By name.
   v1::Address unknown_recipient_desk_;
-  int queue_window_ = 0;  // 0: the default.
+  int max_log_records_ = 0;  // 0: the default.
 };
 
 }  // namespace baton

@@ -194,7 +194,7 @@ absl::Status DirectoryChanges::CheckQueuesLost(
     violation->set_description(why);
   };
   for (const std::string& name : book_->Next().QueuesLost(command.agency)) {
-    const uint64_t messages = queues_->at(name)->record().message_count();
+    const uint64_t messages = queues_->at(name)->message_count();
     if (messages > 0) {
       refuse(name, absl::StrCat("holds ", messages,
                                 " unsettled messages: let its service take "

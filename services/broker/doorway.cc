@@ -36,21 +36,23 @@ grpc::ServerUnaryReactor* Doorway::Read(
     Refuse(caller, caller.status(), call, reactor);
     return reactor;
   }
-  const bool accepted =
-      readers_->Submit([this, caller = *caller, call = std::string(call),
-                        reactor, read = std::move(read)] {
-        const absl::Status status = read(caller);
-        if (absl::IsPermissionDenied(status)) {
-          Refuse(caller, status, call, reactor);
-          return;
-        }
-        reactor->Finish(ToGrpc(status));
-      });
-  if (!accepted) {
-    reactor->Finish(ToGrpc(
-        LimitReached("reads", "too many reads wait", absl::Milliseconds(200))));
-  }
+  OnReader(reactor, [this, caller = *caller, call = std::string(call), reactor,
+                     read = std::move(read)] {
+    const absl::Status status = read(caller);
+    if (absl::IsPermissionDenied(status)) {
+      Refuse(caller, status, call, reactor);
+      return;
+    }
+    reactor->Finish(ToGrpc(status));
+  });
   return reactor;
+}
+
+void Doorway::OnReader(grpc::ServerUnaryReactor* reactor,
+                       std::function<void()> work) const {
+  if (readers_->Submit(std::move(work))) return;
+  reactor->Finish(ToGrpc(
+      LimitReached("reads", "too many reads wait", absl::Milliseconds(200))));
 }
 
 }  // namespace baton

@@ -43,6 +43,11 @@ class Doorway {
       grpc::CallbackServerContext* context, absl::string_view call,
       std::function<absl::Status(const Identity& caller)> read) const;
 
+  // Goes on with a call on a reader thread; `work` finishes it. When too much
+  // waits there, it is finished here, with RESOURCE_EXHAUSTED.
+  void OnReader(grpc::ServerUnaryReactor* reactor,
+                std::function<void()> work) const;
+
  private:
   const IdentitySource* const identities_;
   Sequencer* const sequencer_;

@@ -6,10 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/custody.h"
 #include "services/broker/custody_check.h"
+#include "services/broker/queue_recovery.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
+#include "storage/format.h"
 #include "storage/keys.h"
 #include "storage/status.h"
 
@@ -55,6 +57,14 @@ absl::string_view CallName(SettleKind kind) {
   return "";
 }
 
+v1::PublishRefusal ToRefusal(const absl::Status& status) {
+  v1::PublishRefusal refusal;
+  refusal.set_code(static_cast<int32_t>(status.code()));
+  refusal.set_message(std::string(status.message()));
+  refusal.set_status(SerializeStatus(status));
+  return refusal;
+}
+
 }  // namespace
 
 Exchange::Exchange(std::unique_ptr<Ledger> ledger)
@@ -72,7 +82,7 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
       exchange->ledger_.get(), &exchange->queues_, directory);
   RETURN_IF_ERROR(exchange->directory_changes_->Load());
   RETURN_IF_ERROR(
-      exchange->OpenQueues(directory->Next(), directory->Next().Queues()));
+      exchange->OpenQueues(directory->Next(), directory->Next().Queues(), {}));
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
@@ -82,22 +92,20 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
 }
 
 absl::Status Exchange::OpenQueues(const Directory& directory,
-                                  const std::vector<std::string>& names) {
+                                  const std::vector<std::string>& names,
+                                  Instant now) {
   for (const std::string& name : names) {
     const QueuePolicy& policy = *directory.FindQueue(name);
     if (const auto it = queues_.find(name); it != queues_.end()) {
       it->second->set_policy(policy);
       continue;
     }
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                     ledger_->Get(QueueKey(name)));
-    v1::QueueRecord record;
-    if (bytes.has_value() && !record.ParseFromString(*bytes)) {
-      return absl::DataLossError(
-          absl::StrCat("the record of queue ", name, " is damaged"));
+    auto queue = std::make_unique<Queue>(name, policy);
+    RETURN_IF_ERROR(RecoverQueue(ledger_->committed(), queue.get()));
+    if (started_) {
+      queue->Start(kDefaultAckDeadline, now);
+      Touch(queue.get());
     }
-    auto queue = std::make_unique<Queue>(name, policy, std::move(record));
-    if (queue->WantsMore().has_value()) hungry_.insert(queue.get());
     queues_.emplace(name, std::move(queue));
   }
   return absl::OkStatus();
@@ -106,71 +114,88 @@ absl::Status Exchange::OpenQueues(const Directory& directory,
 absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
                                           Instant now) {
   StepResult result;
+  if (!started_) RETURN_IF_ERROR(Start(now));
   ledger_->Begin(now.wall);
   if (!std::exchange(started_, true)) {
     v1::AuditEntry entry;
     entry.set_type(v1::AUDIT_TYPE_STARTED);
     ledger_->Append(std::move(entry));
   }
-  // Windows are filled from the committed state, before this step adds to it.
-  RETURN_IF_ERROR(Refill(now));
+  for (Queue* const queue : std::exchange(busy_, {})) Touch(queue);
   for (Command& command : commands) {
     RETURN_IF_ERROR(std::visit(
         [&](auto& body) { return Decide(std::move(body), now, &result); },
         command));
   }
   attachments_->Sweep();
-  RETURN_IF_ERROR(TickDue(now));
+  RETURN_IF_ERROR(TickDue(now, &result));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
   directory_->Publish();
   for (const v1::Conversation& conversation : result.changed) {
     directory_changes_->SawCustody(conversation);
   }
-  result.more_work = !hungry_.empty();
+  result.more_work = !busy_.empty();
   if (!ticks_.empty()) result.next_tick = ticks_.begin()->first;
   return result;
 }
 
-absl::Status Exchange::Refill(Instant now) {
-  for (Queue* const queue : std::exchange(hungry_, {})) {
-    Touch(queue);  // It may only have more to hand out.
-    const std::optional<Queue::LoadRequest> request = queue->WantsMore();
-    if (!request.has_value()) continue;
-    ASSIGN_OR_RETURN(const std::vector<KeyValue> found,
-                     ledger_->committed().Scan(
-                         QueueEntries(queue->name(), request->from_sequence),
-                         request->limit));
-    std::vector<std::pair<uint64_t, v1::QueueEntry>> entries;
-    for (const KeyValue& pair : found) {
-      ASSIGN_OR_RETURN(const uint64_t sequence, SequenceOf(pair.key));
-      v1::QueueEntry entry;
-      if (!entry.ParseFromString(pair.value)) {
-        return absl::DataLossError(
-            absl::StrCat("an entry of queue ", queue->name(), " is damaged"));
-      }
-      entries.emplace_back(sequence, std::move(entry));
-    }
-    for (const QueueEvent& event :
-         queue->Load(*request, std::move(entries), kDefaultAckDeadline, now,
-                     ledger_->batch())) {
-      AppendEvent(std::nullopt, *queue, event);
-    }
+absl::Status Exchange::Start(Instant now) {
+  RETURN_IF_ERROR(RaiseFormat(now));
+  QueueSet queues;
+  for (const auto& [name, queue] : queues_) queues.insert(queue.get());
+  for (Queue* const queue : queues) {
+    RETURN_IF_ERROR(AdoptFormat1(queue, now));
+    queue->Start(kDefaultAckDeadline, now);
+    Touch(queue);
   }
   return absl::OkStatus();
 }
 
+// Before anything is written that an older program would not find.
+absl::Status Exchange::RaiseFormat(Instant now) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   ledger_->Get(kDatabaseKey));
+  if (!bytes.has_value()) return absl::OkStatus();
+  v1::DatabaseRecord database;
+  if (!database.ParseFromString(*bytes)) {
+    return absl::DataLossError("the record of the database is damaged");
+  }
+  if (database.format_version() >= kFormatVersion) return absl::OkStatus();
+  database.set_format_version(kFormatVersion);
+  ledger_->Begin(now.wall);
+  ledger_->batch()->Put(kDatabaseKey, database.SerializeAsString());
+  return ledger_->Commit().status();
+}
+
+absl::Status Exchange::AdoptFormat1(Queue* queue, Instant now) {
+  while (true) {
+    ASSIGN_OR_RETURN(
+        const size_t adopted,
+        baton::AdoptFormat1(ledger_->committed(), queue, ledger_->batch()));
+    if (adopted == 0) {
+      queue->NoteAdopted();
+      return absl::OkStatus();
+    }
+    ledger_->Begin(now.wall);
+    queue->Flush(ledger_->commit_number(), now, /*fold=*/false,
+                 ledger_->batch());
+    RETURN_IF_ERROR(ledger_->Commit().status());
+  }
+}
+
 // --- Commands.
 
-absl::Status Exchange::Decide(PublishCommand command, Instant now,
-                              StepResult* result) {
+absl::Status Exchange::Publish(const Identity& sender,
+                               v1::PublishRequest request,
+                               absl::string_view call, Instant now,
+                               absl::StatusOr<v1::PublishResponse>* answer) {
   absl::StatusOr<Published> published =
-      publisher_->Publish(command.sender, std::move(command.request), now);
+      publisher_->Publish(sender, std::move(request), now);
   if (!published.ok()) {
     if (!IsRefusal(published.status())) return published.status();
-    AppendDenied(command.sender, CodeOf(published.status(), "Publish"));
-    result->replies.push_back([done = std::move(command.done),
-                               status = published.status()] { done(status); });
+    AppendDenied(sender, CodeOf(published.status(), call));
+    *answer = published.status();
     return absl::OkStatus();
   }
   bool wanted = false;  // By somebody who is about to get it.
@@ -181,11 +206,47 @@ absl::Status Exchange::Decide(PublishCommand command, Instant now,
   for (auto& [sequence, message] : published->messages) {
     if (wanted) Remember(sequence, std::move(message));
   }
+  *answer = std::move(published->response);
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(PublishCommand command, Instant now,
+                              StepResult* result) {
+  absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
+  RETURN_IF_ERROR(Publish(command.sender, std::move(command.request), "Publish",
+                          now, &answer));
   result->replies.push_back(
-      [done = std::move(command.done),
-       response = std::move(published->response)]() mutable {
-        done(std::move(response));
+      [done = std::move(command.done), answer = std::move(answer)]() mutable {
+        done(std::move(answer));
       });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
+                              StepResult* result) {
+  v1::StreamingPublishResponse response;
+  for (int i = 0; i < command.request.messages_size(); ++i) {
+    absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
+    if (command.refusals[i].ok()) {
+      v1::PublishRequest one;
+      one.add_messages()->Swap(command.request.mutable_messages(i));
+      RETURN_IF_ERROR(Publish(command.sender, std::move(one),
+                              "StreamingPublish", now, &answer));
+    } else {
+      answer = command.refusals[i];
+      AppendDenied(command.sender, CodeOf(answer.status(), "StreamingPublish"));
+    }
+    v1::PublishResult* const published = response.add_results();
+    if (answer.ok()) {
+      published->mutable_receipt()->Swap(answer->mutable_receipts(0));
+    } else {
+      *published->mutable_refusal() = ToRefusal(answer.status());
+    }
+  }
+  result->replies.push_back([done = std::move(command.done),
+                             response = std::move(response)]() mutable {
+    done(std::move(response));
+  });
   return absl::OkStatus();
 }
 
@@ -196,13 +257,15 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
     settled.lease_expire_time = ledger_->commit_time() + *command.duration;
   }
   const auto queue = queues_.find(command.queue);
+  std::vector<QueueEvent> delivered;
   for (const std::string& ack_id : command.ack_ids) {
     if (queue == queues_.end()) {
       settled.statuses.push_back(
           absl::NotFoundError(absl::StrCat("no queue ", command.queue)));
     } else {
-      ASSIGN_OR_RETURN(Answer answer,
-                       SettleOne(command, ack_id, queue->second.get(), now));
+      ASSIGN_OR_RETURN(
+          Answer answer,
+          SettleOne(command, ack_id, queue->second.get(), now, &delivered));
       settled.statuses.push_back(std::move(answer.status));
     }
     if (!settled.statuses.back().ok()) {
@@ -210,7 +273,10 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
                    CodeOf(settled.statuses.back(), CallName(command.kind)));
     }
   }
-  if (queue != queues_.end()) Touch(queue->second.get());
+  if (queue != queues_.end()) {
+    RETURN_IF_ERROR(AppendDelivered(command.caller, *queue->second, delivered));
+    Touch(queue->second.get());
+  }
   result->replies.push_back(
       [done = std::move(command.done), settled = std::move(settled)]() mutable {
         done(std::move(settled));
@@ -220,28 +286,27 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
 
 absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
     const SettleCommand& command, const std::string& ack_id, Queue* queue,
-    Instant now) {
+    Instant now, std::vector<QueueEvent>* delivered) {
   const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
   if (!ack.ok()) return Answer{ack.status()};
-  ASSIGN_OR_RETURN(Answer held, CheckLease(command, *ack, queue, now));
-  if (absl::IsNotFound(held.status)) return ExplainUnknownLease(command, *ack);
-  if (!held.status.ok()) return held;
+  const absl::Status held = queue->CheckLease(*ack);
+  if (absl::IsNotFound(held)) {
+    return ExplainUnknownLease(command.kind, *queue, *ack);
+  }
+  if (!held.ok()) return Answer{held};
   switch (command.kind) {
-    case SettleKind::kAcknowledge: {
-      const QueueEvent event = queue->Acknowledge(*ack, now, ledger_->batch());
-      const int64_t index = AppendEvent(command.caller, *queue, event);
-      RETURN_IF_ERROR(ApplyDelivered(command.caller, event, index));
+    case SettleKind::kAcknowledge:
+      delivered->push_back(queue->Acknowledge(*ack, now));
       break;
-    }
     case SettleKind::kNack:
-      for (const QueueEvent& event : queue->Nack(
-               *ack, command.reason, command.duration, now, ledger_->batch())) {
+      for (const QueueEvent& event :
+           queue->Nack(*ack, command.reason, command.duration, now)) {
         AppendEvent(command.caller, *queue, event);
       }
       break;
     case SettleKind::kReject:
       AppendEvent(command.caller, *queue,
-                  queue->Reject(*ack, command.reason, now, ledger_->batch()));
+                  queue->Reject(*ack, command.reason, now));
       break;
     case SettleKind::kModifyDeadline:
       queue->ModifyDeadline(*ack, *command.duration, now);
@@ -250,48 +315,105 @@ absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
   return Answer{absl::OkStatus()};
 }
 
-// After a restart a lease may stand behind what the window has loaded so far.
-absl::StatusOr<Exchange::Answer> Exchange::CheckLease(
-    const SettleCommand& command, const AckId& ack, Queue* queue, Instant now) {
-  absl::Status held = queue->CheckLease(ack);
-  if (!absl::IsNotFound(held)) return Answer{std::move(held)};
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(QueueEntryKey(command.queue, ack.sequence)));
-  if (!bytes.has_value()) return Answer{std::move(held)};
-  v1::QueueEntry entry;
-  if (!entry.ParseFromString(*bytes)) {
-    return absl::DataLossError(
-        absl::StrCat("an entry of queue ", command.queue, " is damaged"));
-  }
-  return Answer{
-      queue->LoadLease(ack, std::move(entry), kDefaultAckDeadline, now)};
-}
-
 // A repeated acknowledgement whose answer got lost is answered OK; any other
 // settlement of what is settled is too late, and says since when.
 absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
-    const SettleCommand& command, const AckId& ack) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(DeliveryKey(ack.sequence, command.queue)));
-  if (!bytes.has_value()) {
+    SettleKind kind, const Queue& queue, const AckId& ack) {
+  std::optional<v1::DeliveryRecord> settled;
+  if (const Settled* const lately = queue.FindSettled(ack.sequence)) {
+    settled.emplace();
+    settled->set_state(lately->state);
+    settled->set_delivery_attempt(lately->attempt);
+    settled->set_state_time_micros(lately->time_micros);
+  } else {
+    ASSIGN_OR_RETURN(
+        settled, ReadSettled(ledger_->committed(), queue.name(), ack.sequence));
+  }
+  if (!settled.has_value()) {
     return Answer{absl::NotFoundError(absl::StrCat(
-        "no lease ", FormatAckId(ack), " on queue ", command.queue))};
+        "no lease ", FormatAckId(ack), " on queue ", queue.name()))};
   }
-  v1::DeliveryRecord settled;
-  if (!settled.ParseFromString(*bytes)) {
-    return absl::DataLossError("a delivery record is damaged");
-  }
-  if (command.kind == SettleKind::kAcknowledge &&
-      settled.state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
-      settled.delivery_attempt() == ack.attempt) {
+  if (kind == SettleKind::kAcknowledge &&
+      settled->state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
+      settled->delivery_attempt() == ack.attempt) {
     return Answer{absl::OkStatus()};
   }
   return Answer{absl::FailedPreconditionError(absl::StrCat(
       "lease ", FormatAckId(ack), " has ended: the message was settled as ",
-      v1::DeliveryState_Name(settled.state()), " at ",
+      v1::DeliveryState_Name(settled->state()), " at ",
       absl::FormatTime(absl::RFC3339_sec,
-                       absl::FromUnixMicros(settled.state_time_micros()),
+                       absl::FromUnixMicros(settled->state_time_micros()),
                        absl::UTCTimeZone())))};
+}
+
+// Everything is checked before anything is done; what is settled already, by
+// the same lease, is settled.
+absl::Status Exchange::Decide(AcknowledgeAndPublishCommand command, Instant now,
+                              StepResult* result) {
+  AcknowledgeAndPublishCommand::Result answer;
+  std::map<uint64_t, AckId> held;
+  bool all_held = true;
+  const auto it = queues_.find(command.queue);
+  for (const std::string& ack_id : command.ack_ids) {
+    const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
+    Answer lease{ack.status()};
+    if (ack.ok() && it != queues_.end()) {
+      lease.status = it->second->CheckLease(*ack);
+      if (lease.status.ok()) held.emplace(ack->sequence, *ack);
+      if (absl::IsNotFound(lease.status)) {
+        ASSIGN_OR_RETURN(lease, ExplainUnknownLease(SettleKind::kAcknowledge,
+                                                    *it->second, *ack));
+      }
+    } else if (ack.ok()) {
+      lease.status =
+          absl::NotFoundError(absl::StrCat("no queue ", command.queue));
+    }
+    all_held &= lease.status.ok();
+    answer.settled.statuses.push_back(std::move(lease.status));
+  }
+  if (all_held) {
+    RETURN_IF_ERROR(Publish(command.caller, std::move(command.request),
+                            "AcknowledgeAndPublish", now, &answer.published));
+  } else {
+    AppendDenied(command.caller, "FAILED_PRECONDITION/AcknowledgeAndPublish");
+  }
+  if (all_held && answer.published.ok()) {
+    std::vector<QueueEvent> delivered;
+    for (const auto& [sequence, ack] : held) {
+      delivered.push_back(it->second->Acknowledge(ack, now));
+    }
+    RETURN_IF_ERROR(AppendDelivered(command.caller, *it->second, delivered));
+    Touch(it->second.get());
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), answer = std::move(answer)]() mutable {
+        done(std::move(answer));
+      });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::AppendDelivered(
+    const Identity& caller, const Queue& queue,
+    const std::vector<QueueEvent>& delivered) {
+  for (size_t begin = 0; begin < delivered.size();) {
+    // One leaf names one attempt.
+    size_t end = begin;
+    v1::AuditEntry entry;
+    while (end < delivered.size() && end - begin < kMaxIdsPerLeaf &&
+           delivered[end].attempt == delivered[begin].attempt) {
+      entry.add_message_ids(MessageId(delivered[end++].sequence));
+    }
+    entry.set_type(v1::AUDIT_TYPE_DELIVERED);
+    entry.add_queues(queue.name());
+    entry.set_delivery_attempt(delivered[begin].attempt);
+    *entry.mutable_actor() = caller.agency;
+    entry.set_actor_key_id(caller.key_id);
+    const int64_t index = ledger_->Append(std::move(entry));
+    for (; begin < end; ++begin) {
+      RETURN_IF_ERROR(ApplyDelivered(caller, delivered[begin], index));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // The recipient's system durably has the message that opened these matters.
@@ -316,10 +438,24 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
                               StepResult* result) {
   const auto queue = queues_.find(command.queue);
   if (queue == queues_.end()) return absl::OkStatus();  // Checked by the RPC.
+  if (const absl::Status alone = queue->second->CheckAlone(command.consumer);
+      !alone.ok()) {
+    AppendDenied(command.caller, CodeOf(alone, "Pull"));
+    result->replies.push_back(
+        [sink = std::move(command.sink), alone] { sink->End(alone); });
+    return absl::OkStatus();
+  }
   const uint64_t id = command.consumer.id;
-  for (const QueueEvent& event : queue->second->Subscribe(
-           std::move(command.consumer), now, ledger_->batch())) {
+  const Queue::Subscribed subscribed =
+      queue->second->Subscribe(std::move(command.consumer), now);
+  for (const QueueEvent& event : subscribed.events) {
     AppendEvent(std::nullopt, *queue->second, event);
+  }
+  for (const uint64_t replaced : subscribed.replaced) {
+    EndConsumer(replaced, v1::NOTICE_CODE_REPLACED,
+                "a new stream of the same consumer took over; use one name for "
+                "each stream that is to live beside others",
+                "CONSUMER_REPLACED", result);
   }
   subscriptions_[id] = {.queue = queue->second.get(),
                         .sink = std::move(command.sink),
@@ -398,7 +534,7 @@ absl::Status Exchange::Decide(FirstReadCommand command, Instant,
 
 // A desk that goes leaves its empty queue in memory: subscriptions that end a
 // moment later still point to it.
-absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
+absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant now,
                               StepResult* result) {
   absl::StatusOr<AgencyChange> change = directory_changes_->Change(command);
   if (!change.ok()) {
@@ -406,10 +542,19 @@ absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant,
     AppendDenied(
         command.caller,
         CodeOf(change.status(), command.remove ? "RemoveAgency" : "PutAgency"));
-  } else if (!command.remove) {
+  } else {
+    // Nobody would open a queue that is gone to read its log.
+    for (const auto& [name, queue] : queues_) {
+      if (directory_->Next().FindQueue(name) == nullptr &&
+          queue->unfolded() > 0) {
+        leaving_.insert(queue.get());
+      }
+    }
+  }
+  if (change.ok() && !command.remove) {
     RETURN_IF_ERROR(
         OpenQueues(directory_->Next(),
-                   directory_->Next().QueuesOf(command.agency.agency())));
+                   directory_->Next().QueuesOf(command.agency.agency()), now));
   }
   result->replies.push_back([done = std::move(command.done),
                              change = std::move(change)] { done(change); });
@@ -426,6 +571,36 @@ absl::Status Exchange::Decide(AttachmentCommand command, Instant,
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(FindConversationCommand command, Instant,
+                              StepResult* result) {
+  std::optional<Conversation> found;
+  if (const Conversation* const known =
+          ledger_->FindUnwritten(command.number)) {
+    found = *known;
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), found = std::move(found)]() mutable {
+        done(std::move(found));
+      });
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Decide(FindCopiesCommand command, Instant,
+                              StepResult* result) {
+  std::vector<std::optional<v1::DeliveryRecord>> found;
+  for (const FindCopiesCommand::Copy& copy : command.copies) {
+    const auto queue = queues_.find(copy.queue);
+    found.push_back(queue == queues_.end()
+                        ? std::nullopt
+                        : queue->second->Find(copy.sequence));
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), found = std::move(found)]() mutable {
+        done(std::move(found));
+      });
   return absl::OkStatus();
 }
 
@@ -466,7 +641,7 @@ void Exchange::AppendDenied(const std::optional<Identity>& caller,
 
 // --- Time and dispatch.
 
-absl::Status Exchange::TickDue(Instant now) {
+absl::Status Exchange::TickDue(Instant now, StepResult* result) {
   while (!ticks_.empty() && ticks_.begin()->first <= now.steady) {
     Queue* const queue = ticks_.begin()->second;
     ticks_.erase(ticks_.begin());
@@ -474,26 +649,100 @@ absl::Status Exchange::TickDue(Instant now) {
     Touch(queue);
   }
   for (Queue* const queue : touched_) {
-    for (const QueueEvent& event : queue->Tick(now, ledger_->batch())) {
+    const Queue::Ticked ticked = queue->Tick(now);
+    for (const QueueEvent& event : ticked.events) {
       AppendEvent(std::nullopt, *queue, event);
+    }
+    NotifyExpired(ticked.events, result);
+    for (const uint64_t stalled : ticked.stalled) {
+      EndConsumer(
+          stalled, v1::NOTICE_CODE_STALLED,
+          "leases ran out twice and nothing was settled or extended in "
+          "between: this stream ends, and others get what it held. Take "
+          "less at once, extend leases, or mend what is stuck",
+          "CONSUMER_STALLED", result);
     }
   }
   return absl::OkStatus();
 }
 
+void Exchange::NotifyExpired(const std::vector<QueueEvent>& events,
+                             StepResult* result) {
+  std::map<uint64_t, v1::ConsumerNotice> notices;  // By consumer.
+  for (const QueueEvent& event : events) {
+    if (event.type != v1::AUDIT_TYPE_LEASE_EXPIRED ||
+        !subscriptions_.contains(event.consumer_id)) {
+      continue;
+    }
+    notices[event.consumer_id].add_ack_ids(
+        FormatAckId({event.sequence, event.attempt}));
+  }
+  for (auto& [consumer_id, notice] : notices) {
+    notice.set_code(v1::NOTICE_CODE_LEASES_EXPIRED);
+    notice.set_text(
+        "these leases ran out before they were settled: the messages are "
+        "delivered again. ModifyAckDeadline extends a lease");
+    result->replies.push_back([sink = subscriptions_.at(consumer_id).sink,
+                               notice = std::move(notice)]() mutable {
+      sink->Notify(std::move(notice));
+    });
+  }
+}
+
+void Exchange::EndConsumer(uint64_t consumer_id, v1::NoticeCode code,
+                           std::string text, std::string reason,
+                           StepResult* result) {
+  const auto it = subscriptions_.find(consumer_id);
+  if (it == subscriptions_.end()) return;
+  v1::ConsumerNotice notice;
+  notice.set_code(code);
+  notice.set_text(text);
+  result->replies.push_back(
+      [sink = it->second.sink, notice = std::move(notice),
+       why =
+           WithReason(absl::FailedPreconditionError(text), reason)]() mutable {
+        sink->Notify(std::move(notice));
+        sink->End(std::move(why));
+      });
+  EndSubscription(consumer_id);
+}
+
 void Exchange::DispatchTouched(Instant now, StepResult* result) {
+  const QueueSet folded = ChooseToFold();
+  touched_.insert(folded.begin(), folded.end());
   for (Queue* const queue : std::exchange(touched_, {})) {
     DispatchQueue(queue, now, result);
-    queue->Flush(ledger_->batch());
-    if (queue->WantsMore().has_value()) hungry_.insert(queue);
+    Flush(queue, folded.contains(queue), now);
     Schedule(queue, now);
   }
 }
 
+Exchange::QueueSet Exchange::ChooseToFold() {
+  QueueSet chosen = std::exchange(leaving_, {});
+  for (size_t left = total_unfolded_; left > kMaxUnfolded;) {
+    Queue* const oldest = fold_order_.front();
+    fold_order_.pop_front();
+    Unfolded& unfolded = unfolded_[oldest];
+    unfolded.waits = false;
+    left -= unfolded.count;
+    chosen.insert(oldest);
+  }
+  return chosen;
+}
+
+void Exchange::Flush(Queue* queue, bool fold, Instant now) {
+  queue->Flush(ledger_->commit_number(), now, fold, ledger_->batch());
+  Unfolded& unfolded = unfolded_[queue];
+  total_unfolded_ += queue->unfolded() - unfolded.count;
+  unfolded.count = queue->unfolded();
+  if (unfolded.count == 0 || std::exchange(unfolded.waits, true)) return;
+  fold_order_.push_back(queue);
+}
+
 void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
   if (!queue->HasConsumers()) return;
-  const std::vector<Leased> leased = queue->Dispatch(now, ledger_->batch());
-  if (leased.size() == Queue::kMaxDispatch) hungry_.insert(queue);
+  const std::vector<Leased> leased = queue->Dispatch(now);
+  if (leased.size() == Queue::kMaxDispatch) busy_.insert(queue);
   std::map<uint64_t, std::vector<Handover>> by_consumer;
   for (const Leased& lease : leased) {
     Handover handover{.leased = lease, .message = nullptr};

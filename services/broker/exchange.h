@@ -2,6 +2,7 @@
 #define BATON_SERVICES_BROKER_EXCHANGE_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,6 +56,9 @@ class Exchange {
   // them; others are read from the store again.
   static constexpr size_t kMaxRecentMessages = 4096;
   static constexpr size_t kMaxRecentBytes = 16 << 20;
+  // Settled copies of all queues that are not folded yet: bounds memory, and
+  // what a start has to read, however many queues there are.
+  static constexpr size_t kMaxUnfolded = 128 << 10;
 
   // All must outlive the exchange. `content_key` keys idempotency digests.
   // Online changes of the directory are laid over what `directory` holds.
@@ -89,11 +93,18 @@ class Exchange {
 
   // Opens queues that were not there, and gives the others their policy.
   absl::Status OpenQueues(const Directory& directory,
-                          const std::vector<std::string>& names);
-  absl::Status Refill(Instant now);
+                          const std::vector<std::string>& names, Instant now);
+  // Makes the queues ready: before the first step.
+  absl::Status Start(Instant now);
+  absl::Status RaiseFormat(Instant now);
+  absl::Status AdoptFormat1(Queue* queue, Instant now);
 
   absl::Status Decide(PublishCommand command, Instant now, StepResult* result);
+  absl::Status Decide(PublishEachCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(SettleCommand command, Instant now, StepResult* result);
+  absl::Status Decide(AcknowledgeAndPublishCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(SubscribeCommand command, Instant now,
                       StepResult* result);
   absl::Status Decide(GrantCommand command, Instant now, StepResult* result);
@@ -105,30 +116,50 @@ class Exchange {
                       StepResult* result);
   absl::Status Decide(AttachmentCommand command, Instant now,
                       StepResult* result);
+  absl::Status Decide(FindConversationCommand command, Instant now,
+                      StepResult* result);
+  absl::Status Decide(FindCopiesCommand command, Instant now,
+                      StepResult* result);
   absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
+
+  // Publishes, or writes the leaf of the refusal that `answer` then is. An
+  // error is the disk's.
+  absl::Status Publish(const Identity& sender, v1::PublishRequest request,
+                       absl::string_view call, Instant now,
+                       absl::StatusOr<v1::PublishResponse>* answer);
 
   // What the caller is told about one ack_id. Not an absl::StatusOr<Status>:
   // that takes the disk's errors for answers.
   struct Answer {
     absl::Status status;
   };
-  // Settles one lease; an error is the disk's.
+  // Settles one lease; an error is the disk's. What was acknowledged is left to
+  // AppendDelivered.
   absl::StatusOr<Answer> SettleOne(const SettleCommand& command,
                                    const std::string& ack_id, Queue* queue,
-                                   Instant now);
-  absl::StatusOr<Answer> CheckLease(const SettleCommand& command,
-                                    const AckId& ack, Queue* queue,
-                                    Instant now);
-  absl::StatusOr<Answer> ExplainUnknownLease(const SettleCommand& command,
+                                   Instant now,
+                                   std::vector<QueueEvent>* delivered);
+  absl::StatusOr<Answer> ExplainUnknownLease(SettleKind kind,
+                                             const Queue& queue,
                                              const AckId& ack);
+  // One leaf for up to kMaxIdsPerLeaf messages, and the receipts.
+  absl::Status AppendDelivered(const Identity& caller, const Queue& queue,
+                               const std::vector<QueueEvent>& delivered);
   absl::Status ApplyDelivered(const Identity& caller, const QueueEvent& event,
                               int64_t audit_index);
   int64_t AppendEvent(const std::optional<Identity>& caller, const Queue& queue,
                       const QueueEvent& event);
   void AppendDenied(const std::optional<Identity>& caller, std::string code);
 
-  absl::Status TickDue(Instant now);
+  absl::Status TickDue(Instant now, StepResult* result);
+  void NotifyExpired(const std::vector<QueueEvent>& events, StepResult* result);
+  // The last that the consumer hears.
+  void EndConsumer(uint64_t consumer_id, v1::NoticeCode code, std::string text,
+                   std::string reason, StepResult* result);
   void DispatchTouched(Instant now, StepResult* result);
+  // Queues that are to bring settled copies to rest in this commit.
+  QueueSet ChooseToFold();
+  void Flush(Queue* queue, bool fold, Instant now);
   void DispatchQueue(Queue* queue, Instant now, StepResult* result);
   void EndSubscription(uint64_t consumer_id);
   void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message);
@@ -144,7 +175,17 @@ class Exchange {
 
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
   QueueSet touched_;                                           // In this step.
-  QueueSet hungry_;  // Want entries from the disk.
+  QueueSet busy_;  // Have more to hand out than one step's worth.
+  // Settled copies that wait to be folded, by queue and together, and in which
+  // order their queues began to wait.
+  struct Unfolded {
+    size_t count = 0;
+    bool waits = false;  // Stands in fold_order_.
+  };
+  absl::flat_hash_map<Queue*, Unfolded> unfolded_;
+  size_t total_unfolded_ = 0;
+  std::deque<Queue*> fold_order_;
+  QueueSet leaving_;  // Their desks went in this step.
   std::set<std::pair<absl::Duration, Queue*>> ticks_;
   absl::flat_hash_map<Queue*, absl::Duration> tick_of_;
   std::map<uint64_t, std::shared_ptr<const v1::Message>> recent_;

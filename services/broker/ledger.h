@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -39,8 +40,15 @@ v1::AuditEntry EntryFor(v1::AuditType type, const Identity& actor,
 // ahead of the disk and the process must stop.
 class Ledger {
  public:
-  // Conversations kept in memory between commits.
+  // Conversations kept in memory between commits, beside those whose record
+  // is still to be written.
   static constexpr size_t kMaxCachedConversations = 4096;
+  // Messages that no record of their conversation names yet.
+  static constexpr size_t kMaxUnwrittenMessages = 8192;
+  // Commits whose JoinedMessages a start has to read.
+  static constexpr uint64_t kMaxJoinedCommits = 16 << 10;
+  // Commits whose JoinedMessages are kept longer than needed.
+  static constexpr uint64_t kSpareJoinedCommits = 256;
 
   // All must outlive the ledger. DATA_LOSS when the audit log does not match
   // the head.
@@ -77,12 +85,18 @@ class Ledger {
   Conversation* AddConversation(uint64_t number, Conversation conversation);
   // To be called for every conversation that was changed.
   void MarkChanged(uint64_t number) { changed_.insert(number); }
+  // To be called when message `sequence` joined it and nothing else of it
+  // changed: its record is written later, once for many messages, and a start
+  // finds them nevertheless.
+  void MarkJoined(uint64_t number, uint64_t sequence);
+  // The conversation, when the disk's record of it lacks messages; else null.
+  const Conversation* FindUnwritten(uint64_t number) const;
 
-  // What was changed since Begin.
+  // What was changed since Begin, but for messages that joined.
   std::vector<const Conversation*> Changed() const;
 
   // Commits what was gathered since Begin, if anything. Returns the
-  // conversations it changed.
+  // conversations it changed, but for messages that joined.
   absl::StatusOr<std::vector<v1::Conversation>> Commit();
 
   uint64_t tree_size() const { return audit_.size(); }
@@ -90,8 +104,20 @@ class Ledger {
  private:
   Ledger(Store* store, Vault* vault, RandomSource* random, StoreWriter writer,
          AuditLog audit);
+  // Conversations whose record lacks messages.
+  struct Unwritten {
+    uint64_t first_commit;  // That brought one of them.
+    size_t messages;
+  };
+  absl::Status ReadJoined();
+  void AddUnwritten(uint64_t commit, uint64_t number);
+  void ForgetUnwritten(uint64_t number);
+  absl::Status PutConversation(uint64_t number);
   absl::Status PutChangedConversations(
       std::vector<v1::Conversation>* published);
+  // Writes the oldest of the unwritten ones while there are too many messages
+  // among them, and what joined in this commit.
+  absl::Status PutJoined();
 
   Store* const store_;
   Vault* const vault_;
@@ -105,6 +131,13 @@ class Ledger {
   uint64_t last_key_slot_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Conversation>> conversations_;
   std::set<uint64_t> changed_;  // In an order that is always the same.
+  v1::JoinedMessages joined_;   // In this commit.
+  uint64_t last_joined_conversation_ = 0;
+  uint64_t last_joined_sequence_ = 0;
+  absl::flat_hash_map<uint64_t, Unwritten> unwritten_;
+  std::set<std::pair<uint64_t, uint64_t>> unwritten_order_;  // By first_commit.
+  size_t unwritten_messages_ = 0;
+  uint64_t first_joined_commit_ = 0;
 };
 
 }  // namespace baton

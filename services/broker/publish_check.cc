@@ -452,4 +452,15 @@ void CheckPublish(const PublishLimits& limits, absl::Time now,
   }
 }
 
+void CheckMessage(const PublishLimits& limits, absl::Time now,
+                  v1::Message* message, Faults* faults) {
+  if (message->ByteSizeLong() > PublishLimits::kMaxPublishBytes) {
+    faults->Add("messages[0]",
+                absl::StrCat("has more than ", PublishLimits::kMaxPublishBytes,
+                             " bytes"));
+    return;
+  }
+  MessageCheck(limits, now, "messages[0]", message, faults).Run();
+}
+
 }  // namespace baton

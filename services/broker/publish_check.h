@@ -31,6 +31,10 @@ struct PublishLimits {
 void CheckPublish(const PublishLimits& limits, absl::Time now,
                   v1::PublishRequest* request, Faults* faults);
 
+// The same of one message of a stream; its path is "messages[0]".
+void CheckMessage(const PublishLimits& limits, absl::Time now,
+                  v1::Message* message, Faults* faults);
+
 }  // namespace baton
 
 #endif  // BATON_SERVICES_BROKER_PUBLISH_CHECK_H_

@@ -424,18 +424,18 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
                                 uint64_t sequence, size_t size,
                                 bool opens_matters, Instant now,
                                 Published* published) {
-  v1::QueueEntry entry;
-  entry.set_ordering_key_hash(OrderingKeyHash(message.ordering_key()));
-  entry.set_size_bytes(static_cast<int32_t>(size));
-  entry.set_immediate_danger(message.priority() ==
-                             v1::PRIORITY_IMMEDIATE_DANGER);
-  if (message.has_expire_time()) {
-    entry.set_expire_time_micros(
-        absl::ToUnixMicros(FromProto(message.expire_time())));
+  NewCopy copy;
+  copy.copy = {.sequence = sequence,
+               .ordering_key_hash = OrderingKeyHash(message.ordering_key()),
+               .size_bytes = static_cast<uint32_t>(size),
+               .priority = message.priority()};
+  copy.sender = AgencyName(message.sender());
+  if (message.has_deliver_time()) {
+    copy.deliver_time = FromProto(message.deliver_time());
   }
-  const absl::Time deliver_time = message.has_deliver_time()
-                                      ? FromProto(message.deliver_time())
-                                      : absl::InfinitePast();
+  if (message.has_expire_time()) {
+    copy.expire_time = FromProto(message.expire_time());
+  }
   std::string action_queue;
   for (const v1::Recipient& recipient : message.recipients()) {
     if (recipient.role() == v1::RECIPIENT_ROLE_ACTION) {
@@ -443,9 +443,8 @@ absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
     }
   }
   for (Queue* const queue : draft.queues) {
-    entry.set_receipt_conversation(
-        opens_matters && queue->name() == action_queue ? sequence : 0);
-    queue->Add(sequence, entry, deliver_time, now, ledger_->batch());
+    copy.copy.opens_matters = opens_matters && queue->name() == action_queue;
+    queue->Add(copy, now);
     published->queues.insert(queue);
   }
   return absl::OkStatus();
@@ -467,9 +466,13 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   for (const v1::PayloadPart& part : message.payload()) {
     if (!part.matter_id().empty()) message.add_matter_ids(part.matter_id());
   }
-  AddMessage(message, sequence, conversation);
   const uint64_t number = opens ? sequence : draft.conversation_number;
-  ledger_->MarkChanged(number);
+  if (AddMessage(message, sequence, conversation) || opens ||
+      !draft.said.empty()) {
+    ledger_->MarkChanged(number);
+  } else {
+    ledger_->MarkJoined(number, sequence);
+  }
 
   ASSIGN_OR_RETURN(v1::MessageRecord record,
                    SealMessage(message, *conversation, *ledger_->vault()));

@@ -18,227 +18,427 @@ std::string FormatMicros(int64_t micros) {
                           absl::UTCTimeZone());
 }
 
-// OK when `entry` is leased as `ack` says.
-absl::Status CheckEntry(const v1::QueueEntry& entry, const AckId& ack) {
-  if (entry.state() == v1::DELIVERY_STATE_LEASED &&
-      entry.delivery_attempt() == ack.attempt) {
-    return absl::OkStatus();
-  }
-  for (const v1::AttemptRecord& attempt : entry.attempts()) {
-    if (attempt.delivery_attempt() != ack.attempt) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat("lease ", FormatAckId(ack), " ended at ",
-                     FormatMicros(attempt.end_time_micros()),
-                     attempt.reason().empty() ? "" : ": ", attempt.reason(),
-                     "; the message is delivered again"));
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("lease ", FormatAckId(ack), " is not held"));
+v1::Priority PriorityOf(int value) {
+  return value > v1::PRIORITY_UNSPECIFIED && value < v1::Priority_ARRAYSIZE
+             ? static_cast<v1::Priority>(value)
+             : v1::PRIORITY_ROUTINE;
+}
+
+// Columns of what was added are equally long, and so on.
+bool IsWhole(const v1::QueueChanges& changes) {
+  const int added = changes.added_sequences_size();
+  const int settled = changes.settled_sequences_size();
+  const auto known = [&changes](const auto& places) {
+    return std::all_of(places.begin(), places.end(), [&](uint32_t place) {
+      return place < static_cast<uint32_t>(changes.names_size());
+    });
+  };
+  return changes.added_key_hashes_size() == added &&
+         changes.added_sizes_size() == added &&
+         changes.added_senders_size() == added &&
+         changes.added_traits_size() == added &&
+         changes.leased_consumers_size() == changes.leased_sequences_size() &&
+         (changes.settled_states().empty() ||
+          changes.settled_states_size() == settled) &&
+         known(changes.added_senders()) && known(changes.leased_consumers());
 }
 
 }  // namespace
 
-Queue::Queue(std::string name, QueuePolicy policy, v1::QueueRecord record)
-    : name_(std::move(name)),
-      policy_(policy),
-      record_(std::move(record)),
-      loaded_through_(
-          record_.floor_sequence() == 0 ? 0 : record_.floor_sequence() - 1),
-      loaded_all_(record_.message_count() == 0),
-      danger_known_(loaded_all_) {}
+Queue::Queue(std::string name, QueuePolicy policy)
+    : name_(std::move(name)), policy_(policy), log_(name_) {}
 
-// --- Window.
+// --- Copies, and the rest that is known of some.
 
-// Entries that are leased, delayed or wait behind such do not use up the
-// window while nothing else can be dispatched.
-size_t Queue::MaxItems() const {
-  return ready_.empty() ? policy_.window * kMaxStretch : policy_.window;
+Queue::Item Queue::ItemOf(const v1::QueueEntry& entry) {
+  const auto [sender, added] = sender_places_.try_emplace(
+      entry.sender(), static_cast<uint32_t>(senders_.size()));
+  if (added) senders_.push_back(entry.sender());
+  Item item;
+  item.key = entry.ordering_key_hash();
+  item.due_micros = entry.due_time_micros();
+  item.size_bytes = static_cast<uint32_t>(entry.size_bytes());
+  item.sender = sender->second;
+  item.attempt = static_cast<uint16_t>(entry.delivery_attempt());
+  item.priority = entry.immediate_danger() ? v1::PRIORITY_IMMEDIATE_DANGER
+                                           : PriorityOf(entry.priority());
+  item.state = static_cast<uint8_t>(entry.state());
+  item.opens_matters = entry.receipt_conversation() != 0;
+  return item;
 }
 
-std::optional<Queue::LoadRequest> Queue::WantsMore() const {
-  if (loaded_all_) return std::nullopt;
-  const bool starved = ready_.empty() && items_.size() < MaxItems();
-  if (!starved && items_.size() > policy_.window / 2) return std::nullopt;
-  return LoadRequest{.from_sequence = loaded_through_ + 1,
-                     .limit = std::min(policy_.window - policy_.window / 2,
-                                       MaxItems() - items_.size())};
+void Queue::KeepRare(uint64_t sequence, v1::QueueEntry entry) {
+  entry.clear_consumer();  // Is with the lease, if there is one.
+  rare_[sequence] = std::make_unique<v1::QueueEntry>(std::move(entry));
 }
 
-std::vector<QueueEvent> Queue::Load(
-    const LoadRequest& request,
-    std::vector<std::pair<uint64_t, v1::QueueEntry>> entries,
-    absl::Duration ack_deadline, Instant now, Batch* batch) {
-  std::vector<QueueEvent> events;
-  loaded_all_ = entries.size() < request.limit;
-  danger_known_ |= loaded_all_;
-  for (auto& [sequence, entry] : entries) {
-    loaded_through_ = sequence;
-    if (items_.count(sequence) > 0) continue;  // Came by LoadLease.
-    const bool taken_over = entry.state() == v1::DELIVERY_STATE_LEASED &&
-                            HasConsumerNamed(entry.consumer());
-    Insert(sequence,
-           {.entry = std::move(entry), .deadline = now.steady + ack_deadline});
-    if (!taken_over) continue;
-    for (QueueEvent& event :
-         GiveBack(items_.find(sequence), v1::AUDIT_TYPE_LEASE_EXPIRED,
-                  kTakenOver, absl::ZeroDuration(), now, batch)) {
-      events.push_back(std::move(event));
+v1::QueueEntry* Queue::Rare(uint64_t sequence, Item* item) {
+  std::unique_ptr<v1::QueueEntry>& rare = rare_[sequence];
+  if (rare == nullptr) {
+    rare = std::make_unique<v1::QueueEntry>();
+    rare->set_state_time_micros(item->due_micros);
+  }
+  item->is_rare = true;
+  return rare.get();
+}
+
+const v1::QueueEntry* Queue::FindRare(uint64_t sequence,
+                                      const Item& item) const {
+  return item.is_rare ? rare_.at(sequence).get() : nullptr;
+}
+
+v1::QueueEntry Queue::EntryOf(uint64_t sequence) const {
+  const Item& item = items_.at(sequence);
+  v1::QueueEntry entry;
+  if (const v1::QueueEntry* const rare = FindRare(sequence, item)) {
+    entry = *rare;
+  } else {
+    entry.set_state_time_micros(item.due_micros);
+  }
+  entry.set_state(static_cast<v1::DeliveryState>(item.state));
+  entry.set_delivery_attempt(item.attempt);
+  entry.set_ordering_key_hash(item.key);
+  entry.set_size_bytes(static_cast<int32_t>(item.size_bytes));
+  entry.set_priority(static_cast<v1::Priority>(item.priority));
+  entry.set_sender(senders_[item.sender]);
+  entry.set_due_time_micros(item.due_micros);
+  entry.set_receipt_conversation(item.opens_matters ? sequence : 0);
+  if (const auto lease = leases_.find(sequence); lease != leases_.end()) {
+    entry.set_consumer(lease->second.consumer);
+    entry.set_state_time_micros(lease->second.time_micros);
+  }
+  return entry;
+}
+
+// --- Replay: copies only; Start makes the indexes of what is left.
+
+absl::Status Queue::Replay(const v1::QueueRecord& record, uint64_t commit,
+                           const v1::QueueChanges& changes) {
+  const absl::Status damaged = absl::DataLossError(absl::StrCat(
+      "the record of commit ", commit, " of queue ", name_, " is damaged"));
+  if (!IsWhole(changes)) return damaged;
+  log_.Replay(commit);
+  RETURN_IF_ERROR(ReplayAdded(changes));
+  uint64_t sequence = 0;
+  for (int i = 0; i < changes.leased_sequences_size(); ++i) {
+    sequence += static_cast<uint64_t>(changes.leased_sequences(i));
+    const auto it = items_.find(sequence);
+    if (it == items_.end()) continue;
+    it->second.state = v1::DELIVERY_STATE_LEASED;
+    ++it->second.attempt;
+    leases_[sequence] = {.consumer = changes.names(
+                             static_cast<int>(changes.leased_consumers(i))),
+                         .time_micros = changes.time_micros()};
+  }
+  for (const v1::QueueCopy& copy : changes.whole()) {
+    if (!IsUnsettled(copy.entry().state())) return damaged;
+    Item item = ItemOf(copy.entry());
+    const auto old = items_.find(copy.sequence());
+    item.home = log_.Replayed(copy.sequence(),
+                              old == items_.end() ? 0 : old->second.home);
+    item.is_rare = true;
+    leases_.erase(copy.sequence());
+    if (item.state == v1::DELIVERY_STATE_LEASED) {
+      leases_[copy.sequence()] = {
+          .consumer = copy.entry().consumer(),
+          .time_micros = copy.entry().state_time_micros()};
+    }
+    KeepRare(copy.sequence(), copy.entry());
+    items_.insert_or_assign(copy.sequence(), item);
+  }
+  return ReplaySettled(record, commit, changes);
+}
+
+absl::Status Queue::ReplayAdded(const v1::QueueChanges& changes) {
+  uint64_t sequence = 0;
+  v1::QueueEntry entry;
+  entry.set_state(v1::DELIVERY_STATE_READY);
+  entry.set_due_time_micros(changes.time_micros());
+  for (int i = 0; i < changes.added_sequences_size(); ++i) {
+    sequence += static_cast<uint64_t>(changes.added_sequences(i));
+    const uint32_t traits = changes.added_traits(i);
+    entry.set_ordering_key_hash(changes.added_key_hashes(i));
+    entry.set_size_bytes(static_cast<int32_t>(changes.added_sizes(i)));
+    entry.set_sender(changes.names(static_cast<int>(changes.added_senders(i))));
+    entry.set_priority(
+        PriorityOf(static_cast<int>(traits % kOpensMattersTrait)));
+    entry.set_receipt_conversation((traits & kOpensMattersTrait) != 0 ? sequence
+                                                                      : 0);
+    Item item = ItemOf(entry);
+    item.home = log_.Replayed(sequence, 0);
+    const size_t before = items_.size();
+    items_.try_emplace(items_.end(), sequence, item);
+    if (items_.size() == before) {
+      return absl::DataLossError(
+          absl::StrCat("queue ", name_, " was given a message twice"));
     }
   }
-  return events;
-}
-
-absl::Status Queue::LoadLease(const AckId& ack, v1::QueueEntry entry,
-                              absl::Duration ack_deadline, Instant now) {
-  RETURN_IF_ERROR(CheckEntry(entry, ack));
-  Insert(ack.sequence,
-         {.entry = std::move(entry), .deadline = now.steady + ack_deadline});
   return absl::OkStatus();
 }
 
+absl::Status Queue::ReplaySettled(const v1::QueueRecord& record,
+                                  uint64_t commit,
+                                  const v1::QueueChanges& changes) {
+  uint64_t sequence = 0;
+  for (int i = 0; i < changes.settled_sequences_size(); ++i) {
+    sequence += static_cast<uint64_t>(changes.settled_sequences(i));
+    const auto it = items_.find(sequence);
+    if (it == items_.end()) continue;
+    if (commit > record.folded_commit()) {
+      const auto lease = leases_.find(sequence);
+      const v1::QueueEntry* const rare = FindRare(sequence, it->second);
+      const bool failed_before = rare != nullptr && !rare->attempts().empty();
+      settled_.Add(
+          sequence,
+          {.state =
+               changes.settled_states().empty()
+                   ? v1::DELIVERY_STATE_ACKNOWLEDGED
+                   : static_cast<v1::DeliveryState>(changes.settled_states(i)),
+           .attempt = it->second.attempt,
+           .consumer = lease == leases_.end() ? "" : lease->second.consumer,
+           .time_micros = changes.time_micros(),
+           .has_record =
+               failed_before ||
+               (!changes.settled_states().empty() &&
+                changes.settled_states(i) != v1::DELIVERY_STATE_ACKNOWLEDGED)});
+    }
+    log_.ReplayedSettled(it->second.home);
+    leases_.erase(sequence);
+    rare_.erase(sequence);
+    items_.erase(it);
+  }
+  return absl::OkStatus();
+}
+
+void Queue::Adopt(uint64_t sequence, v1::QueueEntry entry) {
+  if (entry.due_time_micros() == 0) {
+    entry.set_due_time_micros(entry.state_time_micros());
+  }
+  Item item = ItemOf(entry);
+  item.is_rare = true;
+  item.home = log_.Changed(sequence, 0);
+  if (item.state == v1::DELIVERY_STATE_LEASED) {
+    leases_[sequence] = {.consumer = entry.consumer(),
+                         .time_micros = entry.state_time_micros()};
+  }
+  KeepRare(sequence, std::move(entry));
+  items_.insert_or_assign(sequence, item);
+}
+
+void Queue::Start(absl::Duration ack_deadline, Instant now) {
+  total_bytes_ = 0;
+  for (auto& [sequence, item] : items_) {
+    total_bytes_ += item.size_bytes;
+    lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
+    if (const v1::QueueEntry* const rare = FindRare(sequence, item);
+        rare != nullptr && rare->expire_time_micros() != 0) {
+      expiring_.insert({rare->expire_time_micros(), sequence});
+    }
+    if (item.state != v1::DELIVERY_STATE_LEASED) continue;
+    leases_.at(sequence).deadline = now.steady + ack_deadline;
+  }
+  for (auto& [sequence, item] : items_) Index(sequence, &item);
+}
+
+// --- Indexes.
+
 void Queue::Insert(uint64_t sequence, Item item) {
-  const auto [it, inserted] = items_.emplace(sequence, std::move(item));
-  assert(inserted);
-  const v1::QueueEntry& entry = it->second.entry;
-  if (entry.ordering_key_hash() != 0) {
-    Line& line = keys_[entry.ordering_key_hash()];
-    line.all.insert(sequence);
-    if (entry.immediate_danger()) line.danger.insert(sequence);
+  total_bytes_ += item.size_bytes;
+  lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
+  const auto it = items_.insert_or_assign(items_.end(), sequence, item);
+  Index(sequence, &it->second);
+  IndexHeads(item.key);
+}
+
+void Queue::IndexHeads(uint64_t key) {
+  if (key == 0) return;
+  const uint64_t heads[] = {lines_.First(key), lines_.FirstDanger(key)};
+  for (const uint64_t head : heads) {
+    if (head != 0) Index(head, &items_.at(head));
   }
-  if (entry.expire_time_micros() != 0) {
-    expiring_.insert({entry.expire_time_micros(), sequence});
+}
+
+// Danger behind it lends it nothing: that overtakes.
+DispatchOrder::Candidate Queue::CandidateOf(uint64_t sequence,
+                                            const Item& item) const {
+  auto level = static_cast<v1::Priority>(item.priority);
+  if (level != v1::PRIORITY_IMMEDIATE_DANGER && item.key != 0) {
+    level = std::max(level, lines_.Lends(item.key));
   }
-  Index(sequence, it->second);
+  return {.sequence = sequence,
+          .level = level,
+          .sender = item.sender,
+          .due_micros = item.due_micros};
 }
 
 bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
-  const uint64_t key = item.entry.ordering_key_hash();
-  if (key == 0) return true;
-  const Line& line = keys_.at(key);
-  return sequence == (item.entry.immediate_danger() ? *line.danger.begin()
-                                                    : *line.all.begin());
+  if (item.key == 0) return true;
+  return sequence == (item.priority == v1::PRIORITY_IMMEDIATE_DANGER
+                          ? lines_.FirstDanger(item.key)
+                          : lines_.First(item.key));
 }
 
-bool Queue::Overtakes(uint64_t sequence, const Item& item) const {
-  const uint64_t key = item.entry.ordering_key_hash();
-  return key != 0 &&
-         (*keys_.at(key).all.begin() != sequence || sequence > loaded_through_);
-}
-
-void Queue::Index(uint64_t sequence, const Item& item) {
-  switch (item.entry.state()) {
+void Queue::Index(uint64_t sequence, Item* item) {
+  Unindex(sequence, item);
+  switch (item->state) {
     case v1::DELIVERY_STATE_READY:
-      if (IsHeadOfKey(sequence, item)) {
-        ready_.insert({!item.entry.immediate_danger(), sequence});
+      if (IsHeadOfKey(sequence, *item)) {
+        const DispatchOrder::Candidate candidate = CandidateOf(sequence, *item);
+        item->ready_level = static_cast<uint8_t>(candidate.level);
+        ready_.Add(candidate);
       }
       break;
     case v1::DELIVERY_STATE_DELAYED:
-      delayed_.insert({item.entry.ready_time_micros(), sequence});
+      delayed_.insert(
+          {FindRare(sequence, *item)->ready_time_micros(), sequence});
       break;
     case v1::DELIVERY_STATE_LEASED:
-      leases_.insert({item.deadline, sequence});
+      deadlines_.insert({leases_.at(sequence).deadline, sequence});
       break;
     default:
       assert(false);
   }
 }
 
-void Queue::Unindex(uint64_t sequence, const Item& item) {
-  ready_.erase({!item.entry.immediate_danger(), sequence});
-  delayed_.erase({item.entry.ready_time_micros(), sequence});
-  leases_.erase({item.deadline, sequence});
-}
-
-void Queue::SetState(uint64_t sequence, Item* item, v1::DeliveryState state,
-                     Instant now) {
-  Unindex(sequence, *item);
-  item->entry.set_state(state);
-  item->entry.set_state_time_micros(absl::ToUnixMicros(now.wall));
-}
-
-void Queue::Store(uint64_t sequence, const Item& item, Batch* batch) {
-  batch->Put(QueueEntryKey(name_, sequence), item.entry.SerializeAsString());
+void Queue::Unindex(uint64_t sequence, Item* item) {
+  switch (item->state) {
+    case v1::DELIVERY_STATE_READY:
+      if (item->ready_level == 0) break;
+      ready_.Remove({.sequence = sequence,
+                     .level = static_cast<v1::Priority>(item->ready_level),
+                     .sender = item->sender,
+                     .due_micros = item->due_micros});
+      item->ready_level = 0;
+      break;
+    case v1::DELIVERY_STATE_DELAYED:
+      delayed_.erase(
+          {FindRare(sequence, *item)->ready_time_micros(), sequence});
+      break;
+    default:
+      deadlines_.erase({leases_.at(sequence).deadline, sequence});
+  }
 }
 
 // --- Publishing.
 
 absl::Status Queue::CheckRoom(uint64_t count, uint64_t bytes) const {
-  if (record_.message_count() + count > policy_.max_messages) {
-    return LimitReached("max_messages",
-                        absl::StrCat("queue ", name_, " holds ",
-                                     record_.message_count(), " messages"),
-                        absl::Seconds(30));
+  if (items_.size() + count > policy_.max_messages) {
+    return LimitReached(
+        "max_messages",
+        absl::StrCat("queue ", name_, " holds ", items_.size(), " messages"),
+        absl::Seconds(30));
   }
-  if (record_.total_bytes() + bytes > policy_.max_bytes) {
-    return LimitReached("max_bytes",
-                        absl::StrCat("queue ", name_, " holds ",
-                                     record_.total_bytes(), " bytes"),
-                        absl::Seconds(30));
+  if (total_bytes_ + bytes > policy_.max_bytes) {
+    return LimitReached(
+        "max_bytes",
+        absl::StrCat("queue ", name_, " holds ", total_bytes_, " bytes"),
+        absl::Seconds(30));
   }
   return absl::OkStatus();
 }
 
-void Queue::Add(uint64_t sequence, v1::QueueEntry entry,
-                absl::Time deliver_time, Instant now, Batch* batch) {
-  const bool delayed = deliver_time > now.wall;
-  entry.set_state(delayed ? v1::DELIVERY_STATE_DELAYED
-                          : v1::DELIVERY_STATE_READY);
-  entry.set_ready_time_micros(
-      absl::ToUnixMicros(delayed ? deliver_time : now.wall));
-  entry.set_state_time_micros(absl::ToUnixMicros(now.wall));
-  if (record_.message_count() == 0) record_.set_floor_sequence(sequence);
-  record_.set_message_count(record_.message_count() + 1);
-  record_.set_total_bytes(record_.total_bytes() + entry.size_bytes());
-  record_changed_ = true;
-
-  Item item{.entry = std::move(entry)};
-  Store(sequence, item, batch);
-  if (loaded_all_ && items_.size() >= policy_.window) loaded_all_ = false;
-  if (loaded_all_) loaded_through_ = sequence;
-  // Danger does not overtake danger that may still be on disk.
-  const bool danger = item.entry.immediate_danger();
-  if (danger) danger_known_ &= items_.size() < policy_.window * kMaxStretch;
-  danger_known_ |= loaded_all_;
-  if (loaded_all_ || (danger && danger_known_)) {
-    Insert(sequence, std::move(item));
+void Queue::Add(const NewCopy& added, Instant now) {
+  const FreshCopy& copy = added.copy;
+  const auto [sender, is_new] = sender_places_.try_emplace(
+      added.sender, static_cast<uint32_t>(senders_.size()));
+  if (is_new) senders_.push_back(added.sender);
+  const bool delayed = added.deliver_time > now.wall;
+  Item item;
+  item.key = copy.ordering_key_hash;
+  item.due_micros = absl::ToUnixMicros(delayed ? added.deliver_time : now.wall);
+  item.size_bytes = copy.size_bytes;
+  item.sender = sender->second;
+  item.priority = static_cast<uint8_t>(PriorityOf(copy.priority));
+  item.opens_matters = copy.opens_matters;
+  if (delayed || added.expire_time != absl::InfiniteFuture()) {
+    v1::QueueEntry* const rare = Rare(copy.sequence, &item);
+    rare->set_state_time_micros(absl::ToUnixMicros(now.wall));
+    if (delayed) {
+      item.state = v1::DELIVERY_STATE_DELAYED;
+      rare->set_ready_time_micros(item.due_micros);
+    }
+    if (added.expire_time != absl::InfiniteFuture()) {
+      rare->set_expire_time_micros(absl::ToUnixMicros(added.expire_time));
+      expiring_.insert({rare->expire_time_micros(), copy.sequence});
+    }
+    item.home = log_.Changed(copy.sequence, 0);
+  } else {
+    item.home = log_.Added(copy, added.sender);
   }
+  Insert(copy.sequence, item);
 }
 
 // --- Consumers.
 
-std::vector<QueueEvent> Queue::Subscribe(Consumer consumer, Instant now,
-                                         Batch* batch) {
-  std::vector<QueueEvent> events;
+absl::Status Queue::CheckAlone(const Consumer& consumer) const {
+  for (const auto& [id, other] : consumers_) {
+    if (!consumer.name.empty() && other.name == consumer.name) continue;
+    if (!consumer.exclusive && !other.exclusive) continue;
+    const std::string name = other.name.empty() ? "without a name" : other.name;
+    return WithReason(
+        absl::FailedPreconditionError(
+            other.exclusive
+                ? absl::StrCat("queue ", name_,
+                               " is consumed exclusively by consumer ", name)
+                : absl::StrCat("queue ", name_, " is consumed by consumer ",
+                               name, ", so it cannot be consumed exclusively")),
+        "QUEUE_IN_USE");
+  }
+  return absl::OkStatus();
+}
+
+Queue::Subscribed Queue::Subscribe(Consumer consumer, Instant now) {
   std::vector<uint64_t> held;
-  for (const auto& [deadline, sequence] : leases_) {
-    if (!consumer.name.empty() &&
-        items_.at(sequence).entry.consumer() == consumer.name) {
+  for (const auto& [sequence, lease] : leases_) {
+    if (!consumer.name.empty() && lease.consumer == consumer.name) {
       held.push_back(sequence);
     }
   }
   std::sort(held.begin(), held.end());
+  Subscribed subscribed;
   for (const uint64_t sequence : held) {
     for (QueueEvent& event :
          GiveBack(items_.find(sequence), v1::AUDIT_TYPE_LEASE_EXPIRED,
-                  kTakenOver, absl::ZeroDuration(), now, batch)) {
-      events.push_back(std::move(event));
+                  kTakenOver, absl::ZeroDuration(), now)) {
+      subscribed.events.push_back(std::move(event));
     }
   }
   for (auto it = consumers_.begin(); it != consumers_.end();) {
     const bool replaced =
         !consumer.name.empty() && it->second.name == consumer.name;
+    if (replaced) subscribed.replaced.push_back(it->first);
     it = replaced ? consumers_.erase(it) : std::next(it);
   }
   const uint64_t id = consumer.id;
   consumers_[id] = std::move(consumer);
-  return events;
+  return subscribed;
 }
 
-bool Queue::HasConsumerNamed(const std::string& name) const {
-  return !name.empty() && std::any_of(consumers_.begin(), consumers_.end(),
-                                      [&name](const auto& pair) {
-                                        return pair.second.name == name;
-                                      });
+void Queue::NoteSign(uint64_t sequence) {
+  const auto it = consumers_.find(leases_.at(sequence).consumer_id);
+  if (it == consumers_.end()) return;
+  it->second.rounds_lost = 0;
+  it->second.last_lost = -absl::InfiniteDuration();
+}
+
+std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired,
+                                      Instant now) {
+  std::set<uint64_t> losers;
+  for (const QueueEvent& event : expired) {
+    if (event.type == v1::AUDIT_TYPE_LEASE_EXPIRED) {
+      losers.insert(event.consumer_id);
+    }
+  }
+  std::vector<uint64_t> stalled;
+  for (const uint64_t id : losers) {
+    const auto it = consumers_.find(id);
+    if (it == consumers_.end()) continue;
+    Consumer& consumer = it->second;
+    if (now.steady - consumer.last_lost < consumer.ack_deadline) continue;
+    consumer.last_lost = now.steady;
+    if (++consumer.rounds_lost >= kMaxRoundsLost) stalled.push_back(id);
+  }
+  return stalled;
 }
 
 void Queue::Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes) {
@@ -250,11 +450,11 @@ void Queue::Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes) {
 
 void Queue::Unsubscribe(uint64_t consumer_id) { consumers_.erase(consumer_id); }
 
-void Queue::ReturnCredit(const Item& item) {
-  const auto it = consumers_.find(item.consumer_id);
+void Queue::ReturnCredit(uint64_t sequence, const Item& item) {
+  const auto it = consumers_.find(leases_.at(sequence).consumer_id);
   if (it == consumers_.end()) return;
   --it->second.outstanding;
-  it->second.outstanding_bytes -= item.entry.size_bytes();
+  it->second.outstanding_bytes -= item.size_bytes;
 }
 
 // The consumer after the last served one that has credit for `bytes`. One
@@ -278,176 +478,235 @@ Consumer* Queue::NextWithCredit(int64_t bytes) {
 absl::Status Queue::CheckLease(const AckId& ack) const {
   const auto it = items_.find(ack.sequence);
   if (it == items_.end()) return absl::NotFoundError("not unsettled");
-  return CheckEntry(it->second.entry, ack);
+  if (it->second.state == v1::DELIVERY_STATE_LEASED &&
+      it->second.attempt == ack.attempt) {
+    return absl::OkStatus();
+  }
+  const v1::QueueEntry* const rare = FindRare(ack.sequence, it->second);
+  if (rare != nullptr) {
+    for (const v1::AttemptRecord& attempt : rare->attempts()) {
+      if (attempt.delivery_attempt() != ack.attempt) continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat("lease ", FormatAckId(ack), " ended at ",
+                       FormatMicros(attempt.end_time_micros()),
+                       attempt.reason().empty() ? "" : ": ", attempt.reason(),
+                       "; the message is delivered again"));
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("lease ", FormatAckId(ack), " is not held"));
 }
 
-// Moves a message from the unsettled to the settled.
+// Moves a copy from the unsettled to the settled.
 QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
-                         const std::string& reason, Instant now, Batch* batch) {
+                         const std::string& reason, Instant now) {
   const uint64_t sequence = it->first;
   Item& item = it->second;
-  Unindex(sequence, item);
-  expiring_.erase({item.entry.expire_time_micros(), sequence});
-
-  v1::DeliveryRecord settled;
-  settled.set_state(state);
-  settled.set_delivery_attempt(item.entry.delivery_attempt());
-  settled.set_consumer(item.entry.consumer());
-  settled.set_state_time_micros(absl::ToUnixMicros(now.wall));
-  settled.set_reason(reason);
-  *settled.mutable_attempts() = std::move(*item.entry.mutable_attempts());
-  std::string bytes = settled.SerializeAsString();
-  if (state != v1::DELIVERY_STATE_ACKNOWLEDGED) {
-    batch->Put(DeadLetterKey(name_, sequence), bytes);
+  Unindex(sequence, &item);
+  const auto lease = leases_.find(sequence);
+  Settled settled{.state = state,
+                  .attempt = item.attempt,
+                  .consumer = lease == leases_.end() ? std::string()
+                                                     : lease->second.consumer,
+                  .time_micros = absl::ToUnixMicros(now.wall)};
+  const bool failed_before =
+      item.is_rare && !rare_.at(sequence)->attempts().empty();
+  if (state != v1::DELIVERY_STATE_ACKNOWLEDGED || failed_before) {
+    settled.has_record = true;
+    v1::DeliveryRecord& dead = records_.emplace_back().second;
+    records_.back().first = sequence;
+    dead.set_state(state);
+    dead.set_delivery_attempt(settled.attempt);
+    dead.set_consumer(settled.consumer);
+    dead.set_state_time_micros(settled.time_micros);
+    dead.set_reason(reason);
+    if (item.is_rare) *dead.mutable_attempts() = rare_.at(sequence)->attempts();
   }
-  batch->Put(DeliveryKey(sequence, name_), std::move(bytes));
-  batch->Delete(QueueEntryKey(name_, sequence));
+  log_.Settled(sequence, state, item.home, [&] { return EntryOf(sequence); });
+  settled_.Add(sequence, std::move(settled));
 
-  QueueEvent event{.type = state == v1::DELIVERY_STATE_ACKNOWLEDGED
-                               ? v1::AUDIT_TYPE_DELIVERED
-                               : (state == v1::DELIVERY_STATE_EXPIRED
-                                      ? v1::AUDIT_TYPE_EXPIRED
-                                      : v1::AUDIT_TYPE_DEAD_LETTERED),
-                   .sequence = sequence,
-                   .attempt = item.entry.delivery_attempt(),
-                   .receipt_conversation = item.entry.receipt_conversation()};
-  const uint64_t key = item.entry.ordering_key_hash();
-  record_.set_message_count(record_.message_count() - 1);
-  record_.set_total_bytes(record_.total_bytes() - item.entry.size_bytes());
+  const QueueEvent event{
+      .type = state == v1::DELIVERY_STATE_ACKNOWLEDGED
+                  ? v1::AUDIT_TYPE_DELIVERED
+                  : (state == v1::DELIVERY_STATE_EXPIRED
+                         ? v1::AUDIT_TYPE_EXPIRED
+                         : v1::AUDIT_TYPE_DEAD_LETTERED),
+      .sequence = sequence,
+      .attempt = item.attempt,
+      .receipt_conversation = item.opens_matters ? sequence : 0};
+  const uint64_t key = item.key;
+  lines_.Remove(key, sequence, static_cast<v1::Priority>(item.priority));
+  total_bytes_ -= item.size_bytes;
+  if (item.is_rare) {
+    expiring_.erase({rare_.at(sequence)->expire_time_micros(), sequence});
+    rare_.erase(sequence);
+  }
+  if (lease != leases_.end()) leases_.erase(lease);
   items_.erase(it);
-  // An item from LoadLease may stand behind entries still on disk.
-  record_.set_floor_sequence(
-      items_.empty() ? loaded_through_ + 1
-                     : std::min(items_.begin()->first, loaded_through_ + 1));
-  record_changed_ = true;
-
-  if (key != 0) {
-    Line& line = keys_[key];
-    line.all.erase(sequence);
-    line.danger.erase(sequence);
-    for (const std::set<uint64_t>* some : {&line.all, &line.danger}) {
-      if (!some->empty()) Index(*some->begin(), items_.at(*some->begin()));
-    }
-    if (line.all.empty()) keys_.erase(key);
-  }
+  IndexHeads(key);
   return event;
 }
 
-QueueEvent Queue::Acknowledge(const AckId& ack, Instant now, Batch* batch) {
+QueueEvent Queue::Acknowledge(const AckId& ack, Instant now) {
   const auto it = items_.find(ack.sequence);
-  ReturnCredit(it->second);
-  return Settle(it, v1::DELIVERY_STATE_ACKNOWLEDGED, "", now, batch);
+  NoteSign(ack.sequence);
+  ReturnCredit(ack.sequence, it->second);
+  return Settle(it, v1::DELIVERY_STATE_ACKNOWLEDGED, "", now);
 }
 
-void Queue::KeepAttempt(const std::string& reason, Instant now, Item* item) {
-  auto* attempts = item->entry.mutable_attempts();
+void Queue::KeepAttempt(uint64_t sequence, const std::string& reason,
+                        Instant now, Item* item) {
+  auto* const attempts = Rare(sequence, item)->mutable_attempts();
   if (attempts->size() >= static_cast<int>(kMaxAttemptsKept)) {
     attempts->DeleteSubrange(0, 1);
   }
-  v1::AttemptRecord* attempt = attempts->Add();
-  attempt->set_delivery_attempt(item->entry.delivery_attempt());
-  attempt->set_consumer(item->entry.consumer());
+  v1::AttemptRecord* const attempt = attempts->Add();
+  attempt->set_delivery_attempt(item->attempt);
+  attempt->set_consumer(leases_.at(sequence).consumer);
   attempt->set_end_time_micros(absl::ToUnixMicros(now.wall));
   attempt->set_reason(reason);
 }
 
 std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
                                         const std::string& reason,
-                                        absl::Duration delay, Instant now,
-                                        Batch* batch) {
+                                        absl::Duration delay, Instant now) {
   const uint64_t sequence = it->first;
   Item& item = it->second;
-  std::vector<QueueEvent> events = {{.type = why,
-                                     .sequence = sequence,
-                                     .attempt = item.entry.delivery_attempt()}};
-  ReturnCredit(item);
-  KeepAttempt(reason, now, &item);
-  if (item.entry.delivery_attempt() >= policy_.max_delivery_attempts) {
-    events.push_back(
-        Settle(it, v1::DELIVERY_STATE_DEAD_LETTERED,
-               absl::StrCat("not settled in ", item.entry.delivery_attempt(),
-                            " attempts; the last: ",
-                            reason.empty() ? "the lease expired" : reason),
-               now, batch));
+  std::vector<QueueEvent> events = {
+      {.type = why,
+       .sequence = sequence,
+       .attempt = item.attempt,
+       .consumer_id = leases_.at(sequence).consumer_id}};
+  ReturnCredit(sequence, item);
+  KeepAttempt(sequence, reason, now, &item);
+  if (item.attempt >= policy_.max_delivery_attempts) {
+    events.push_back(Settle(
+        it, v1::DELIVERY_STATE_DEAD_LETTERED,
+        absl::StrCat("not settled in ", item.attempt, " attempts; the last: ",
+                     reason.empty() ? "the lease expired" : reason),
+        now));
     return events;
   }
-  SetState(sequence, &item,
-           delay > absl::ZeroDuration() ? v1::DELIVERY_STATE_DELAYED
-                                        : v1::DELIVERY_STATE_READY,
-           now);
-  item.entry.set_ready_time_micros(absl::ToUnixMicros(now.wall + delay));
-  item.entry.set_reason(reason);
-  item.consumer_id = 0;
-  Store(sequence, item, batch);
-  Index(sequence, item);
+  Unindex(sequence, &item);
+  leases_.erase(sequence);
+  v1::QueueEntry* const rare = Rare(sequence, &item);
+  rare->set_state_time_micros(absl::ToUnixMicros(now.wall));
+  rare->set_ready_time_micros(absl::ToUnixMicros(now.wall + delay));
+  rare->set_reason(reason);
+  item.state = delay > absl::ZeroDuration() ? v1::DELIVERY_STATE_DELAYED
+                                            : v1::DELIVERY_STATE_READY;
+  item.home = log_.Changed(sequence, item.home);
+  Index(sequence, &item);
   return events;
 }
 
-absl::Duration Queue::RetryDelay(int attempt) const {
+// Shortened by chance; but the chance is the lease's own, so that equal
+// commands make equal commits.
+absl::Duration Queue::RetryDelay(const AckId& ack) const {
   absl::Duration delay = policy_.min_retry_delay;
-  for (int i = 1; i < attempt && delay < policy_.max_retry_delay; ++i) {
+  for (int i = 1; i < ack.attempt && delay < policy_.max_retry_delay; ++i) {
     delay *= 2;
   }
-  return std::min(delay, policy_.max_retry_delay);
+  delay = std::min(delay, policy_.max_retry_delay);
+  uint64_t mixed =
+      ack.sequence * 0x9e3779b97f4a7c15 + static_cast<uint64_t>(ack.attempt);
+  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+  const double chance = static_cast<double>(mixed >> 11) / (1ULL << 53);
+  return delay - delay * (chance * policy_.retry_jitter_percent / 100);
 }
 
 std::vector<QueueEvent> Queue::Nack(const AckId& ack, const std::string& reason,
                                     std::optional<absl::Duration> delay,
-                                    Instant now, Batch* batch) {
+                                    Instant now) {
+  NoteSign(ack.sequence);
   return GiveBack(items_.find(ack.sequence), v1::AUDIT_TYPE_NACKED, reason,
-                  delay.value_or(RetryDelay(ack.attempt)), now, batch);
+                  delay.value_or(RetryDelay(ack)), now);
 }
 
 QueueEvent Queue::Reject(const AckId& ack, const std::string& reason,
-                         Instant now, Batch* batch) {
+                         Instant now) {
   const auto it = items_.find(ack.sequence);
-  ReturnCredit(it->second);
-  KeepAttempt(reason, now, &it->second);
-  return Settle(it, v1::DELIVERY_STATE_DEAD_LETTERED, reason, now, batch);
+  NoteSign(ack.sequence);
+  ReturnCredit(ack.sequence, it->second);
+  KeepAttempt(ack.sequence, reason, now, &it->second);
+  return Settle(it, v1::DELIVERY_STATE_DEAD_LETTERED, reason, now);
 }
 
 void Queue::ModifyDeadline(const AckId& ack, absl::Duration ack_deadline,
                            Instant now) {
+  NoteSign(ack.sequence);
   Item& item = items_.at(ack.sequence);
-  Unindex(ack.sequence, item);
-  item.deadline = now.steady + ack_deadline;
-  Index(ack.sequence, item);
+  Unindex(ack.sequence, &item);
+  leases_.at(ack.sequence).deadline = now.steady + ack_deadline;
+  Index(ack.sequence, &item);
+}
+
+// --- Looking.
+
+std::optional<v1::DeliveryRecord> Queue::Find(uint64_t sequence) const {
+  v1::DeliveryRecord found;
+  if (const auto it = items_.find(sequence); it != items_.end()) {
+    v1::QueueEntry entry = EntryOf(sequence);
+    found.set_state(entry.state());
+    found.set_delivery_attempt(entry.delivery_attempt());
+    found.set_consumer(entry.consumer());
+    found.set_state_time_micros(entry.state_time_micros());
+    found.set_reason(entry.reason());
+    *found.mutable_attempts() = std::move(*entry.mutable_attempts());
+    return found;
+  }
+  const Settled* const settled = settled_.Find(sequence);
+  if (settled == nullptr || settled->has_record) return std::nullopt;
+  found.set_state(settled->state);
+  found.set_delivery_attempt(settled->attempt);
+  found.set_consumer(settled->consumer);
+  found.set_state_time_micros(settled->time_micros);
+  return found;
 }
 
 // --- Time and dispatch.
 
-std::vector<QueueEvent> Queue::Tick(Instant now, Batch* batch) {
-  std::vector<QueueEvent> events;
+Queue::Ticked Queue::Tick(Instant now) {
+  Ticked ticked;
+  std::vector<QueueEvent>& events = ticked.events;
   size_t room = kMaxTick;
-  for (; room > 0 && !leases_.empty() && leases_.begin()->first <= now.steady;
+  for (; room > 0 && !deadlines_.empty() &&
+         deadlines_.begin()->first <= now.steady;
        --room) {
-    for (QueueEvent& event : GiveBack(items_.find(leases_.begin()->second),
+    for (QueueEvent& event : GiveBack(items_.find(deadlines_.begin()->second),
                                       v1::AUDIT_TYPE_LEASE_EXPIRED, "",
-                                      absl::ZeroDuration(), now, batch)) {
+                                      absl::ZeroDuration(), now)) {
       events.push_back(std::move(event));
     }
   }
+  ticked.stalled = NoteLost(events, now);
   const int64_t wall_micros = absl::ToUnixMicros(now.wall);
+  // Nothing of this is written: a delay that is over ends again at a restart.
   for (;
        room > 0 && !delayed_.empty() && delayed_.begin()->first <= wall_micros;
        --room) {
-    const uint64_t sequence = delayed_.begin()->second;
+    const auto [ready_micros, sequence] = *delayed_.begin();
     Item& item = items_.at(sequence);
-    SetState(sequence, &item, v1::DELIVERY_STATE_READY, now);
-    Store(sequence, item, batch);
-    Index(sequence, item);
+    Unindex(sequence, &item);
+    item.state = v1::DELIVERY_STATE_READY;
+    Rare(sequence, &item)->set_state_time_micros(ready_micros);
+    Index(sequence, &item);
   }
   // A leased message may still be settled; it expires when it comes back.
   for (auto it = expiring_.begin();
        room > 0 && it != expiring_.end() && it->first <= wall_micros;) {
     const auto item = items_.find(it->second);
-    ++it;
-    if (item->second.entry.state() == v1::DELIVERY_STATE_LEASED) continue;
+    if (item->second.state == v1::DELIVERY_STATE_LEASED) {
+      ++it;
+      continue;
+    }
     --room;
+    const std::pair<int64_t, uint64_t> expired = *it;
     events.push_back(Settle(item, v1::DELIVERY_STATE_EXPIRED,
-                            "expired before it was taken", now, batch));
+                            "expired before it was taken", now));
+    it = expiring_.upper_bound(expired);
   }
-  return events;
+  return ticked;
 }
 
 std::optional<absl::Duration> Queue::NextTick(Instant now) const {
@@ -458,48 +717,83 @@ std::optional<absl::Duration> Queue::NextTick(Instant now) const {
   const auto steady = [&now](int64_t wall_micros) {
     return now.steady + (absl::FromUnixMicros(wall_micros) - now.wall);
   };
-  if (!leases_.empty()) consider(leases_.begin()->first);
+  if (!deadlines_.empty()) consider(deadlines_.begin()->first);
   if (!delayed_.empty()) consider(steady(delayed_.begin()->first));
   for (const auto& [micros, sequence] : expiring_) {
-    if (items_.at(sequence).entry.state() == v1::DELIVERY_STATE_LEASED) {
-      continue;
-    }
+    if (items_.at(sequence).state == v1::DELIVERY_STATE_LEASED) continue;
     consider(steady(micros));
     break;
   }
   return next;
 }
 
-std::vector<Leased> Queue::Dispatch(Instant now, Batch* batch) {
+std::vector<Leased> Queue::Dispatch(Instant now) {
   std::vector<Leased> leased;
   while (!ready_.empty() && leased.size() < kMaxDispatch) {
-    const uint64_t sequence = ready_.begin()->second;
+    const uint64_t sequence = *ready_.Next(now.wall, policy_.aging_delay);
     Item& item = items_.at(sequence);
-    Consumer* const consumer = NextWithCredit(item.entry.size_bytes());
+    Consumer* const consumer = NextWithCredit(item.size_bytes);
     if (consumer == nullptr) break;
-    SetState(sequence, &item, v1::DELIVERY_STATE_LEASED, now);
-    item.entry.set_delivery_attempt(item.entry.delivery_attempt() + 1);
-    item.entry.set_consumer(consumer->name);
-    item.consumer_id = consumer->id;
-    item.deadline = now.steady + consumer->ack_deadline;
-    Store(sequence, item, batch);
-    Index(sequence, item);
+    ready_.Serve({.sequence = sequence,
+                  .level = static_cast<v1::Priority>(item.ready_level),
+                  .sender = item.sender,
+                  .due_micros = item.due_micros},
+                 now.wall, policy_.aging_delay);
+    item.ready_level = 0;
+    item.state = v1::DELIVERY_STATE_LEASED;
+    ++item.attempt;
+    leases_[sequence] = {.consumer_id = consumer->id,
+                         .consumer = consumer->name,
+                         .deadline = now.steady + consumer->ack_deadline,
+                         .time_micros = absl::ToUnixMicros(now.wall)};
+    log_.Leased(sequence, consumer->name);
+    Index(sequence, &item);
     ++consumer->outstanding;
-    consumer->outstanding_bytes += item.entry.size_bytes();
+    consumer->outstanding_bytes += item.size_bytes;
     last_served_ = consumer->id;
     leased.push_back({.consumer_id = consumer->id,
                       .sequence = sequence,
-                      .attempt = item.entry.delivery_attempt(),
+                      .attempt = item.attempt,
                       .expire_time = now.wall + consumer->ack_deadline,
-                      .earlier_pending = Overtakes(sequence, item)});
+                      .earlier_pending =
+                          item.key != 0 && lines_.First(item.key) != sequence});
   }
   return leased;
 }
 
-void Queue::Flush(Batch* batch) {
-  if (!record_changed_) return;
-  record_changed_ = false;
-  batch->Put(QueueKey(name_), record_.SerializeAsString());
+// --- The disk.
+
+void Queue::Flush(uint64_t commit, Instant now, bool fold, Batch* batch) {
+  for (const auto& [sequence, record] : records_) {
+    batch->Put(record.state() == v1::DELIVERY_STATE_ACKNOWLEDGED
+                   ? DeliveryKey(sequence, name_)
+                   : DeadLetterKey(name_, sequence),
+               record.SerializeAsString());
+  }
+  records_.clear();
+  if (fold || settled_.size() >= kUnfoldedPerRecord * policy_.max_log_records ||
+      IsLong()) {
+    Fold(commit, batch);
+  }
+  log_.Write(
+      commit, absl::ToUnixMicros(now.wall),
+      [this](uint64_t sequence) { return EntryOf(sequence); }, batch);
+}
+
+void Queue::Fold(uint64_t commit, Batch* batch) {
+  settled_.Fold(name_, commit, batch);
+  v1::QueueRecord record;
+  record.set_first_commit(log_.Trim(commit, batch));
+  record.set_folded_commit(commit);
+  if (!may_hold_format_1_) record.set_floor_sequence(kNothingOfFormat1);
+  batch->Put(QueueKey(name_), record.SerializeAsString());
+  if (!IsLong()) return;
+  QueueLog::Home below = 0;
+  for (const uint64_t sequence : log_.Stale(&below)) {
+    const auto it = items_.find(sequence);
+    if (it == items_.end() || it->second.home >= below) continue;
+    it->second.home = log_.Changed(sequence, it->second.home);
+  }
 }
 
 }  // namespace baton

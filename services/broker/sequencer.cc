@@ -18,6 +18,12 @@ size_t BytesOf(const Command& command) {
   if (const auto* publish = std::get_if<PublishCommand>(&command)) {
     return publish->request.ByteSizeLong();
   }
+  if (const auto* publish = std::get_if<PublishEachCommand>(&command)) {
+    return publish->request.ByteSizeLong();
+  }
+  if (const auto* both = std::get_if<AcknowledgeAndPublishCommand>(&command)) {
+    return both->request.ByteSizeLong();
+  }
   if (const auto* attachment = std::get_if<AttachmentCommand>(&command)) {
     const auto* add = std::get_if<AddChunk>(&attachment->act);
     if (add != nullptr) return add->sealed.size();
@@ -29,23 +35,37 @@ size_t BytesOf(const Command& command) {
 bool IsNew(const Command& command) {
   const auto* attachment = std::get_if<AttachmentCommand>(&command);
   return std::holds_alternative<PublishCommand>(command) ||
+         std::holds_alternative<PublishEachCommand>(command) ||
+         std::holds_alternative<AcknowledgeAndPublishCommand>(command) ||
          (attachment != nullptr &&
           !std::holds_alternative<HandOutDocument>(attachment->act));
 }
 
-// Writes a command leads to, at most: message, idempotency key, conversation
-// and one entry per recipient; entry, delivery and dead letter of an ack_id;
-// every chunk of an upload that is given up.
+// Message, idempotency key, conversation, and one record for each queue.
+template <typename Messages>
+size_t OperationsOfMessages(const Messages& messages) {
+  size_t operations = 0;
+  for (const v1::Message& message : messages) {
+    operations += 3 + static_cast<size_t>(message.recipients_size());
+  }
+  return operations;
+}
+
+// Writes a command leads to, at most: those of its messages; page, dead letter
+// and conversation of an ack_id; every chunk of an upload that is given up.
 size_t OperationsOf(const Command& command) {
   if (const auto* publish = std::get_if<PublishCommand>(&command)) {
-    size_t operations = 0;
-    for (const v1::Message& message : publish->request.messages()) {
-      operations += 3 + message.recipients_size();
-    }
-    return operations;
+    return OperationsOfMessages(publish->request.messages());
+  }
+  if (const auto* publish = std::get_if<PublishEachCommand>(&command)) {
+    return OperationsOfMessages(publish->request.messages());
+  }
+  if (const auto* both = std::get_if<AcknowledgeAndPublishCommand>(&command)) {
+    return OperationsOfMessages(both->request.messages()) +
+           3 * both->ack_ids.size();
   }
   if (const auto* settle = std::get_if<SettleCommand>(&command)) {
-    return 4 * settle->ack_ids.size();
+    return 3 * settle->ack_ids.size();
   }
   if (std::holds_alternative<AttachmentCommand>(command)) {
     return 3 + kMaxAttachmentBytes / kChunkBytes;
@@ -68,7 +88,9 @@ absl::Status Sequencer::Submit(Command command) {
     return absl::UnavailableError("the exchange is stopping; try again");
   }
   if (is_new && !refuse_publish_.ok()) return refuse_publish_;
-  if (pending_.size() >= limit) {
+  // A consumer that is gone must not keep its queue; streams bound these.
+  if (pending_.size() >= limit &&
+      !std::holds_alternative<UnsubscribeCommand>(command)) {
     return LimitReached("max_pending_commands",
                         absl::StrCat(pending_.size(), " commands wait"),
                         kRetryAfter);

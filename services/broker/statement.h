@@ -27,6 +27,9 @@ struct Said {
   // To be added to the recipients: the holder, or everyone who got what is
   // corrected, withdrawn or recalled. All have a queue.
   std::vector<v1::Address> owed;
+
+  // Nothing about any matter.
+  bool empty() const { return statements.empty() && joint_matters.empty(); }
 };
 
 // Makes the body that matters are offered to a recipient, when it is on the

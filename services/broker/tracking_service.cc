@@ -1,6 +1,7 @@
 #include "services/broker/tracking_service.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/conversation.h"
 #include "services/broker/sealed_records.h"
+#include "services/broker/settled_copies.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -22,56 +24,126 @@ namespace {
 
 constexpr size_t kMaxPendingResponses = 1024;
 
-// The conversation, when `caller` has part in it.
-absl::StatusOr<Conversation> ReadOwn(const Reader& reader, const Vault& vault,
-                                     const Identity& caller,
-                                     const std::string& conversation_id) {
-  ASSIGN_OR_RETURN(const uint64_t number, ParseConversationId(conversation_id));
-  ASSIGN_OR_RETURN(Conversation conversation,
-                   ReadConversation(reader, number, vault));
-  if (!IsParticipant(conversation, caller.agency)) {
-    return absl::NotFoundError(
-        absl::StrCat("no conversation ", conversation_id, " of this agency"));
-  }
-  return conversation;
+using Parts = TrackingServiceImpl::Parts;
+using Copies = std::vector<FindCopiesCommand::Copy>;
+
+// Asks the commit thread, and goes on with its answer on a reader thread.
+template <typename Result, typename FindCommand>
+void Ask(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+         FindCommand command, std::function<void(Result)> then) {
+  command.done = [doorway = parts.doorway, reactor,
+                  then = std::move(then)](absl::StatusOr<Result> result) {
+    doorway->OnReader(reactor, [then, result = *std::move(result)]() mutable {
+      then(std::move(result));
+    });
+  };
+  const absl::Status asked = parts.sequencer->Submit(std::move(command));
+  if (!asked.ok()) reactor->Finish(ToGrpc(asked));
 }
 
-// What became of the copy of message `sequence` that went to `queue`.
-absl::StatusOr<v1::Delivery> ReadDelivery(const Reader& reader,
-                                          uint64_t sequence,
-                                          const std::string& queue) {
+absl::StatusOr<Conversation> CheckOwn(const Parts& parts,
+                                      const Identity& caller, uint64_t number,
+                                      std::optional<Conversation> known) {
+  if (!known.has_value()) {
+    ASSIGN_OR_RETURN(known,
+                     ReadConversation(*parts.store, number, *parts.vault));
+  }
+  if (!IsParticipant(*known, caller.agency)) {
+    return absl::NotFoundError(absl::StrCat(
+        "no conversation ", ConversationId(number), " of this agency"));
+  }
+  return *std::move(known);
+}
+
+// Goes on with the conversation as last committed, when `caller` has part in
+// it; else with NOT_FOUND, exactly as when there is none.
+void WithOwn(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+             const Identity& caller, const std::string& conversation_id,
+             std::function<void(absl::StatusOr<Conversation>)> then) {
+  const absl::StatusOr<uint64_t> number = ParseConversationId(conversation_id);
+  if (!number.ok()) return then(number.status());
+  Ask<std::optional<Conversation>>(
+      parts, reactor, FindConversationCommand{.number = *number, .done = {}},
+      [parts, caller, number = *number,
+       then = std::move(then)](std::optional<Conversation> known) {
+        then(CheckOwn(parts, caller, number, std::move(known)));
+      });
+}
+
+v1::Delivery ToDelivery(const std::string& queue,
+                        const v1::DeliveryRecord& record) {
   v1::Delivery delivery;
   delivery.set_queue(queue);
-  ASSIGN_OR_RETURN(const std::optional<std::string> open,
-                   reader.Get(QueueEntryKey(queue, sequence)));
-  if (v1::QueueEntry entry; open.has_value() && entry.ParseFromString(*open)) {
-    delivery.set_state(entry.state());
-    delivery.set_delivery_attempt(entry.delivery_attempt());
-    delivery.set_reason(entry.reason());
-    *delivery.mutable_state_time() =
-        ToProto(absl::FromUnixMicros(entry.state_time_micros()));
-    return delivery;
-  }
-  ASSIGN_OR_RETURN(const std::optional<std::string> settled,
-                   reader.Get(DeliveryKey(sequence, queue)));
-  if (v1::DeliveryRecord record;
-      settled.has_value() && record.ParseFromString(*settled)) {
-    delivery.set_state(record.state());
-    delivery.set_delivery_attempt(record.delivery_attempt());
-    delivery.set_reason(record.reason());
-    *delivery.mutable_state_time() =
-        ToProto(absl::FromUnixMicros(record.state_time_micros()));
-    return delivery;
-  }
-  return absl::DataLossError(absl::StrCat("the delivery record of ",
-                                          MessageId(sequence), " is missing"));
+  delivery.set_state(record.state());
+  delivery.set_delivery_attempt(record.delivery_attempt());
+  delivery.set_reason(record.reason());
+  *delivery.mutable_state_time() =
+      ToProto(absl::FromUnixMicros(record.state_time_micros()));
+  return delivery;
 }
 
-absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(const Reader& reader,
-                                                    const Vault& vault,
-                                                    uint64_t sequence) {
-  ASSIGN_OR_RETURN(v1::MessageRecord record,
-                   ReadMessageRecord(reader, sequence));
+void AddHistory(const v1::DeliveryRecord& record, v1::Delivery* delivery) {
+  delivery->set_consumer(record.consumer());
+  for (const v1::AttemptRecord& attempt : record.attempts()) {
+    v1::DeliveryAttempt* const added = delivery->add_attempts();
+    added->set_delivery_attempt(attempt.delivery_attempt());
+    added->set_consumer(attempt.consumer());
+    *added->mutable_end_time() =
+        ToProto(absl::FromUnixMicros(attempt.end_time_micros()));
+    added->set_reason(attempt.reason());
+  }
+}
+
+// What became of each of `copies`, as the commit thread has found them.
+// `copies` are those of the messages of `entries`, in their order; `whole`:
+// with what happened to them on the way.
+absl::Status FillDeliveries(
+    const Parts& parts, const Copies& copies,
+    const std::vector<std::optional<v1::DeliveryRecord>>& found, bool whole,
+    const std::vector<v1::TimelineEntry*>& entries) {
+  // What the answer does not know was on disk by then.
+  const std::unique_ptr<Reader> snapshot = parts.store->Snapshot();
+  auto copy = copies.begin();
+  auto state = found.begin();
+  for (v1::TimelineEntry* const entry : entries) {
+    const uint64_t sequence = ParseMessageId(entry->message_id()).value_or(0);
+    for (; copy != copies.end() && copy->sequence == sequence;
+         ++copy, ++state) {
+      std::optional<v1::DeliveryRecord> record = *state;
+      if (!record.has_value()) {
+        ASSIGN_OR_RETURN(record, ReadSettled(*snapshot, copy->queue, sequence));
+      }
+      v1::Delivery* const delivery = entry->add_deliveries();
+      // A desk that was taken out of the configuration file: its log is not
+      // read, and the state is not known.
+      if (!record.has_value()) record.emplace();
+      *delivery = ToDelivery(copy->queue, *record);
+      if (whole) AddHistory(*record, delivery);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The last part of a call: fills in the deliveries and finishes it.
+void FinishWithDeliveries(const Parts& parts, grpc::ServerUnaryReactor* reactor,
+                          Copies copies, bool whole,
+                          std::vector<v1::TimelineEntry*> entries) {
+  FindCopiesCommand command{.copies = copies, .done = {}};
+  Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
+      parts, reactor, std::move(command),
+      [parts, reactor, copies = std::move(copies), whole,
+       entries = std::move(entries)](
+          std::vector<std::optional<v1::DeliveryRecord>> found) {
+        reactor->Finish(
+            ToGrpc(FillDeliveries(parts, copies, found, whole, entries)));
+      });
+}
+
+// Without its deliveries: those are `copies`.
+absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(v1::MessageRecord record,
+                                                  const Vault& vault,
+                                                  uint64_t sequence,
+                                                  Copies* copies) {
   record.clear_parts();
   ASSIGN_OR_RETURN(const v1::Message message, OpenMessage(record, vault));
   v1::TimelineEntry entry;
@@ -83,19 +155,30 @@ absl::StatusOr<v1::TimelineEntry> ReadTimelineEntry(const Reader& reader,
   *entry.mutable_matter_ids() = message.matter_ids();
   *entry.mutable_marks() = message.marks();
   for (const v1::Recipient& recipient : message.recipients()) {
-    const std::string queue =
-        QueueName(recipient.has_redirected_to() ? recipient.redirected_to()
-                                                : recipient.address());
-    ASSIGN_OR_RETURN(*entry.add_deliveries(),
-                     ReadDelivery(reader, sequence, queue));
+    copies->push_back({.queue = QueueName(recipient.has_redirected_to()
+                                              ? recipient.redirected_to()
+                                              : recipient.address()),
+                       .sequence = sequence});
   }
   return entry;
+}
+
+// Everything but the deliveries, which are `copies`.
+absl::Status FillMessage(const Parts& parts, const v1::MessageRecord& record,
+                         uint64_t sequence, Copies* copies,
+                         v1::GetMessageResponse* response) {
+  response->set_conversation_id(record.envelope().conversation_id());
+  response->set_audit_index(static_cast<int64_t>(record.audit_index()));
+  *response->mutable_now() = ToProto(parts.clock->Now().wall);
+  ASSIGN_OR_RETURN(*response->mutable_entry(),
+                   ToTimelineEntry(record, *parts.vault, sequence, copies));
+  return absl::OkStatus();
 }
 
 absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
                           const Conversation& conversation,
                           const v1::ListTimelineRequest& request,
-                          v1::ListTimelineResponse* response) {
+                          Copies* copies, v1::ListTimelineResponse* response) {
   int start = 0;
   if (!request.page_token().empty() &&
       (!absl::SimpleAtoi(request.page_token(), &start) || start < 0)) {
@@ -109,8 +192,11 @@ absl::Status ReadTimeline(const Reader& reader, const Vault& vault,
   const auto& sequences = conversation.record.message_sequences();
   const int end = std::min(start + size, sequences.size());
   for (int i = start; i < end; ++i) {
-    ASSIGN_OR_RETURN(*response->add_entries(),
-                     ReadTimelineEntry(reader, vault, sequences[i]));
+    ASSIGN_OR_RETURN(v1::MessageRecord record,
+                     ReadMessageRecord(reader, sequences[i]));
+    ASSIGN_OR_RETURN(
+        *response->add_entries(),
+        ToTimelineEntry(std::move(record), vault, sequences[i], copies));
   }
   if (end < sequences.size()) {
     response->set_next_page_token(absl::StrCat(end));
@@ -183,32 +269,92 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
     grpc::CallbackServerContext* context,
     const v1::GetConversationRequest* request,
     v1::GetConversationResponse* response) {
-  return parts_.doorway->Read(
-      context, "GetConversation",
-      [this, request, response](const Identity& caller) -> absl::Status {
-        ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(*parts_.store, *parts_.vault, caller,
-                                 request->conversation_id()));
-        *response->mutable_conversation() = ToPublic(conversation);
-        *response->mutable_now() = ToProto(parts_.clock->Now().wall);
-        return absl::OkStatus();
-      });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "GetConversation", reactor);
+    return reactor;
+  }
+  WithOwn(parts_, reactor, *caller, request->conversation_id(),
+          [this, reactor, response](absl::StatusOr<Conversation> own) {
+            if (own.ok()) {
+              *response->mutable_conversation() = ToPublic(*own);
+              *response->mutable_now() = ToProto(parts_.clock->Now().wall);
+            }
+            reactor->Finish(ToGrpc(own.status()));
+          });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
     grpc::CallbackServerContext* context,
     const v1::ListTimelineRequest* request,
     v1::ListTimelineResponse* response) {
-  return parts_.doorway->Read(
-      context, "ListTimeline",
-      [this, request, response](const Identity& caller) -> absl::Status {
-        const std::unique_ptr<Reader> snapshot = parts_.store->Snapshot();
-        ASSIGN_OR_RETURN(const Conversation conversation,
-                         ReadOwn(*snapshot, *parts_.vault, caller,
-                                 request->conversation_id()));
-        return ReadTimeline(*snapshot, *parts_.vault, conversation, *request,
-                            response);
-      });
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "ListTimeline", reactor);
+    return reactor;
+  }
+  WithOwn(parts_, reactor, *caller, request->conversation_id(),
+          [this, reactor, request, response](absl::StatusOr<Conversation> own) {
+            Copies copies;
+            const absl::Status read =
+                own.ok() ? ReadTimeline(*parts_.store, *parts_.vault, *own,
+                                        *request, &copies, response)
+                         : own.status();
+            if (!read.ok()) return reactor->Finish(ToGrpc(read));
+            std::vector<v1::TimelineEntry*> entries;
+            for (v1::TimelineEntry& entry : *response->mutable_entries()) {
+              entries.push_back(&entry);
+            }
+            FinishWithDeliveries(parts_, reactor, std::move(copies),
+                                 /*whole=*/false, std::move(entries));
+          });
+  return reactor;
+}
+
+// A message of others is NOT_FOUND, exactly like one that does not exist.
+grpc::ServerUnaryReactor* TrackingServiceImpl::GetMessage(
+    grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
+    v1::GetMessageResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
+  if (!caller.ok()) {
+    parts_.doorway->Refuse(caller, caller.status(), "GetMessage", reactor);
+    return reactor;
+  }
+  const auto not_found = [reactor, request] {
+    reactor->Finish(ToGrpc(absl::NotFoundError(absl::StrCat(
+        "no message ", request->message_id(), " of this agency"))));
+  };
+  const absl::StatusOr<uint64_t> sequence =
+      ParseMessageId(request->message_id());
+  if (!sequence.ok()) {
+    reactor->Finish(ToGrpc(sequence.status()));
+    return reactor;
+  }
+  parts_.doorway->OnReader(reactor, [this, reactor, response, not_found,
+                                     caller = *caller, sequence = *sequence] {
+    const auto record = ReadMessageRecord(*parts_.store, sequence);
+    if (absl::IsNotFound(record.status())) return not_found();
+    if (!record.ok()) return reactor->Finish(ToGrpc(record.status()));
+    WithOwn(parts_, reactor, caller, record->envelope().conversation_id(),
+            [this, reactor, response, not_found, sequence,
+             record = *record](absl::StatusOr<Conversation> own) {
+              if (absl::IsNotFound(own.status())) return not_found();
+              Copies copies;
+              absl::Status shown = own.status();
+              if (shown.ok()) {
+                shown =
+                    FillMessage(parts_, record, sequence, &copies, response);
+              }
+              if (!shown.ok()) return reactor->Finish(ToGrpc(shown));
+              FinishWithDeliveries(parts_, reactor, std::move(copies),
+                                   /*whole=*/true, {response->mutable_entry()});
+            });
+  });
+  return reactor;
 }
 
 grpc::ServerWriteReactor<v1::WatchConversationsResponse>*

@@ -41,6 +41,10 @@ class TrackingServiceImpl final : public v1::TrackingService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::ListTimelineRequest* request,
       v1::ListTimelineResponse* response) override;
+  grpc::ServerUnaryReactor* GetMessage(
+      grpc::CallbackServerContext* context,
+      const v1::GetMessageRequest* request,
+      v1::GetMessageResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchConversationsResponse>* WatchConversations(
       grpc::CallbackServerContext* context,
       const v1::WatchConversationsRequest* request) override;

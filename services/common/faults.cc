@@ -3,6 +3,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "services/common/proto_time.h"
 
 namespace baton {
@@ -85,6 +86,19 @@ absl::Status WithReason(absl::Status status, absl::string_view reason) {
   info.set_domain("baton");
   Attach(info, &status);
   return status;
+}
+
+std::string SerializeStatus(const absl::Status& status) {
+  google::rpc::Status serialized;
+  serialized.set_code(static_cast<int>(status.code()));
+  serialized.set_message(std::string(status.message()));
+  status.ForEachPayload(
+      [&serialized](absl::string_view type_url, const absl::Cord& payload) {
+        auto* const any = serialized.add_details();
+        any->set_type_url(std::string(type_url));
+        any->set_value(std::string(payload));
+      });
+  return serialized.SerializeAsString();
 }
 
 std::string ReasonOf(const absl::Status& status) {

@@ -50,6 +50,9 @@ absl::Status LimitReached(absl::string_view limit, absl::string_view what,
 // UPPER_CASE name that programs may rely on.
 absl::Status WithReason(absl::Status status, absl::string_view reason);
 
+// `status` as a serialized google.rpc.Status, with its details.
+std::string SerializeStatus(const absl::Status& status);
+
 // The reason of WithReason, or empty.
 std::string ReasonOf(const absl::Status& status);
 

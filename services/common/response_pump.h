@@ -36,7 +36,7 @@ class ResponsePump final : public OpenStream {
   // Sends `response` after those before it. False when the stream is ending.
   bool Send(Response response) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    if (end_.has_value()) return false;
+    if (end_.has_value() || close_.has_value()) return false;
     if (pending_.size() >= max_pending_) {
       EndLocked(LimitReached("stream responses",
                              "the client does not read this stream",
@@ -46,6 +46,21 @@ class ResponsePump final : public OpenStream {
     pending_.push_back(std::move(response));
     Pump();
     return true;
+  }
+
+  // Calls `start`, which starts an operation of the call, unless the call is
+  // over or about to be: nothing may be started then.
+  void IfOpen(const std::function<void()>& start) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (!finished_ && !detached_) start();
+  }
+
+  // Ends the stream with `status` once everything sent so far is written, for
+  // which the client has to read; nothing more is sent.
+  void Close(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (!close_.has_value()) close_ = std::move(status);
+    Pump();
   }
 
   // Ends the stream with `status`; what waits is dropped. The first call
@@ -84,9 +99,9 @@ class ResponsePump final : public OpenStream {
     if (!pending_.empty()) {
       writing_ = true;
       write_(&pending_.front());
-    } else if (end_.has_value() && !finished_) {
+    } else if ((end_.has_value() || close_.has_value()) && !finished_) {
       finished_ = true;
-      finish_(ToGrpc(*end_));
+      finish_(ToGrpc(end_.has_value() ? *end_ : *close_));
     }
   }
 
@@ -97,6 +112,7 @@ class ResponsePump final : public OpenStream {
   Mutex mu_;
   std::deque<Response> pending_ ABSL_GUARDED_BY(mu_);  // Front: being written.
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> close_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   bool detached_ ABSL_GUARDED_BY(mu_) = false;

@@ -5,7 +5,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/strip.h"
-#include "grpcpp/security/auth_context.h"
 #include "storage/crypto.h"
 #include "storage/status.h"
 
@@ -33,19 +32,34 @@ absl::StatusOr<Identity> CertificateIdentity::Identify(
   if (peer == nullptr || !peer->IsPeerAuthenticated()) {
     return absl::UnauthenticatedError("the call came without a certificate");
   }
+  const std::vector<grpc::string_ref> pems =
+      peer->FindPropertyValues("x509_pem_cert");
+  if (pems.size() != 1) return Read(*peer, "");
+  const absl::string_view pem(pems[0].data(), pems[0].size());
+  {
+    MutexLock lock(&mu_);
+    const auto known = known_.find(pem);
+    if (known != known_.end()) return known->second;
+  }
+  ASSIGN_OR_RETURN(Identity identity, Read(*peer, pem));
+  MutexLock lock(&mu_);
+  if (known_.size() >= kMaxKnown) known_.clear();
+  known_.emplace(pem, identity);
+  return identity;
+}
+
+absl::StatusOr<Identity> CertificateIdentity::Read(
+    const grpc::AuthContext& peer, absl::string_view pem) const {
   // Not GetPeerIdentity(): that lists DNS names first. gRPC leaves this
   // property out when a certificate holds several URIs.
   std::vector<std::string> uris;
   for (const grpc::string_ref& uri :
-       peer->FindPropertyValues("peer_spiffe_id")) {
+       peer.FindPropertyValues("peer_spiffe_id")) {
     uris.emplace_back(uri.data(), uri.size());
   }
   Identity identity;
   ASSIGN_OR_RETURN(identity.agency, AgencyFromSpiffe(uris, trust_domain_));
-  for (const grpc::string_ref& pem :
-       peer->FindPropertyValues("x509_pem_cert")) {
-    identity.key_id = KeyIdOf({pem.data(), pem.size()});
-  }
+  if (!pem.empty()) identity.key_id = KeyIdOf(pem);
   return identity;
 }
 

@@ -3,9 +3,14 @@
 
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/security/auth_context.h"
 #include "grpcpp/server_context.h"
 #include "services/common/identity.h"
+#include "storage/mutex.h"
 
 namespace baton {
 
@@ -19,7 +24,8 @@ class IdentitySource {
       const grpc::ServerContextBase& context) const = 0;
 };
 
-// The single SPIFFE URI of the peer's certificate.
+// The single SPIFFE URI of the peer's certificate. Whom a certificate names is
+// read once: a caller shows the same one with every call.
 class CertificateIdentity final : public IdentitySource {
  public:
   explicit CertificateIdentity(std::string trust_domain)
@@ -29,7 +35,16 @@ class CertificateIdentity final : public IdentitySource {
       const grpc::ServerContextBase& context) const override;
 
  private:
+  static constexpr size_t kMaxKnown = 4096;  // Certificates; then anew.
+
+  absl::StatusOr<Identity> Read(const grpc::AuthContext& peer,
+                                absl::string_view pem) const;
+
   const std::string trust_domain_;
+
+  mutable Mutex mu_;
+  mutable absl::flat_hash_map<std::string, Identity> known_  // By PEM.
+      ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace baton

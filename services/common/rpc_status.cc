@@ -4,24 +4,19 @@
 
 #include "absl/strings/cord.h"
 #include "google/rpc/status.pb.h"
+#include "services/common/faults.h"
 
 namespace baton {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const std::string message(status.message());
-  google::rpc::Status details;
-  details.set_code(static_cast<int>(status.code()));
-  details.set_message(message);
-  status.ForEachPayload(
-      [&details](absl::string_view type_url, const absl::Cord& payload) {
-        auto* any = details.add_details();
-        any->set_type_url(std::string(type_url));
-        any->set_value(std::string(payload));
-      });
-  return grpc::Status(
-      static_cast<grpc::StatusCode>(status.code()), message,
-      details.details().empty() ? "" : details.SerializeAsString());
+  bool has_details = false;
+  status.ForEachPayload([&has_details](absl::string_view, const absl::Cord&) {
+    has_details = true;
+  });
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      std::string(status.message()),
+                      has_details ? SerializeStatus(status) : "");
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

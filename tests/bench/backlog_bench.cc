@@ -27,7 +27,7 @@
 
 #include "services/common/ids.h"
 #include "tests/bench/closed_loop.h"
-#include "tests/bench/limits/common.h"
+#include "tests/bench/peers/common.h"
 #include "tests/bench/traffic.h"
 
 extern char** environ;

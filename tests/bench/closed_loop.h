@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "baton/v1/broker_service.grpc.pb.h"
-#include "tests/bench/limits/common.h"
+#include "tests/bench/peers/common.h"
 
 namespace baton::bench {
 

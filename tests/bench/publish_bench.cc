@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "tests/bench/closed_loop.h"
-#include "tests/bench/limits/common.h"
+#include "tests/bench/peers/common.h"
 #include "tests/bench/traffic.h"
 
 namespace baton::bench {

@@ -2,17 +2,21 @@
 
 #include <chrono>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "baton/v1/waiting.pb.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 #include "services/common/tls.h"
 #include "storage/random.h"
-#include "tests/bench/limits/common.h"
+#include "tests/bench/peers/common.h"
 
 namespace baton::bench {
 namespace {
+
+constexpr int kStampDigits = 20;
 
 v1::Message Envelope(v1::MessageKind kind) {
   v1::Message message;
@@ -73,6 +77,24 @@ void Traffic::GiveKey(v1::Message* message) {
     key->push_back(static_cast<char>('a' + rest % 16));
   }
   *message->mutable_idempotency_time() = ToProto(absl::Now());
+}
+
+// The note ends the content: its last bytes hold the time, in decimal digits.
+void Traffic::Stamp(v1::Message* update) {
+  std::string* const content = update->mutable_payload(0)->mutable_content();
+  const std::string digits =
+      absl::StrFormat("%0*d", kStampDigits, ::bench::NowNs());
+  content->replace(content->size() - kStampDigits, kStampDigits, digits);
+}
+
+uint64_t Traffic::ReadStamp(const v1::Message& update) {
+  const std::string& content = update.payload(0).content();
+  uint64_t stamp = 0;
+  if (!absl::SimpleAtoi(content.substr(content.size() - kStampDigits),
+                        &stamp)) {
+    ::bench::Die("a message without its stamp");
+  }
+  return stamp;
 }
 
 v1::Message Traffic::Flag() {

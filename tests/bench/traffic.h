@@ -33,6 +33,10 @@ class Traffic {
   void MakeUpdate(const std::string& conversation_id, v1::Message* message);
   void MakeFlag(v1::Message* message) { GiveKey(message); }
 
+  // Puts the time into an update, and reads it back where it arrives.
+  static void Stamp(v1::Message* update);
+  static uint64_t ReadStamp(const v1::Message& update);
+
  private:
   void GiveKey(v1::Message* message);
 

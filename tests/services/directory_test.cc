@@ -69,7 +69,7 @@ TEST_F(DirectoryTest, PoliciesHaveDefaults) {
   EXPECT_EQ(policy.max_bytes, 8ULL << 30);
   EXPECT_EQ(policy.min_retry_delay, absl::Seconds(1));
   EXPECT_EQ(policy.max_retry_delay, absl::Seconds(600));
-  EXPECT_EQ(policy.window, 4096u);
+  EXPECT_EQ(policy.aging_delay, absl::Minutes(10));
 }
 
 TEST_F(DirectoryTest, PoliciesFollowTheConfiguration) {
@@ -78,14 +78,14 @@ TEST_F(DirectoryTest, PoliciesFollowTheConfiguration) {
   Desk()->set_max_bytes(5);
   *Desk()->mutable_min_retry_delay() = ToProto(absl::Seconds(6));
   *Desk()->mutable_max_retry_delay() = ToProto(absl::Seconds(7));
-  config_.mutable_limits()->set_queue_window(8);
+  *Desk()->mutable_aging_delay() = ToProto(absl::Seconds(8));
   const QueuePolicy policy = *Create().FindQueue(kIntake);
   EXPECT_EQ(policy.max_delivery_attempts, 3);
   EXPECT_EQ(policy.max_messages, 4u);
   EXPECT_EQ(policy.max_bytes, 5u);
   EXPECT_EQ(policy.min_retry_delay, absl::Seconds(6));
   EXPECT_EQ(policy.max_retry_delay, absl::Seconds(7));
-  EXPECT_EQ(policy.window, 8u);
+  EXPECT_EQ(policy.aging_delay, absl::Seconds(8));
 }
 
 TEST_F(DirectoryTest, OneRetryDelayIsComparedWithTheDefaultOfTheOther) {

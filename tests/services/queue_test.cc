@@ -6,50 +6,50 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "services/broker/queue_recovery.h"
 #include "storage/keys.h"
+#include "storage/model_store.h"
 
 namespace baton {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Le;
 using ::testing::SizeIs;
 
 constexpr char kName[] = "council/E06000018/intake";
 constexpr absl::Duration kAckDeadline = absl::Seconds(60);
 
-// One queue on a map for a disk, driven as the exchange drives it.
+constexpr uint64_t kMany = 20'000;
+
+// One queue on a store in memory, driven as the exchange drives it.
 class QueueTest : public testing::Test {
  protected:
-  void SetUp() override {
-    policy_.window = 64;
-    Restart();
-  }
+  void SetUp() override { Restart(); }
 
+  // The next process reads what is on the disk.
   void Restart() {
     if (queue_.has_value()) Commit();
-    v1::QueueRecord record;
-    if (const auto it = disk_.find(QueueKey(kName)); it != disk_.end()) {
-      ASSERT_TRUE(record.ParseFromString(it->second));
-    }
-    queue_.emplace(kName, policy_, record);
+    queue_.emplace(kName, policy_);
+    const absl::Status recovered = RecoverQueue(disk_, &*queue_);
+    ASSERT_TRUE(recovered.ok()) << recovered;
+    queue_->Start(kAckDeadline, now_);
     Step();
   }
 
-  void Add(uint64_t sequence, uint64_t key = 0) {
-    v1::QueueEntry entry;
-    entry.set_ordering_key_hash(key);
-    entry.set_size_bytes(100);
-    queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
+  void Add(uint64_t sequence, uint64_t key = 0,
+           v1::Priority priority = v1::PRIORITY_ROUTINE,
+           const std::string& sender = "police/E1") {
+    queue_->Add({.copy = {.sequence = sequence,
+                          .ordering_key_hash = key,
+                          .size_bytes = 100,
+                          .priority = priority},
+                 .sender = sender},
+                now_);
   }
-
   void AddDanger(uint64_t sequence, uint64_t key) {
-    v1::QueueEntry entry;
-    entry.set_ordering_key_hash(key);
-    entry.set_size_bytes(100);
-    entry.set_immediate_danger(true);
-    queue_->Add(sequence, entry, absl::InfinitePast(), now_, &batch_);
+    Add(sequence, key, v1::PRIORITY_IMMEDIATE_DANGER);
   }
 
   void Subscribe(uint64_t id, int credit, const std::string& name = "") {
@@ -58,65 +58,51 @@ class QueueTest : public testing::Test {
                        .max_messages = credit,
                        .max_bytes = 1 << 30,
                        .ack_deadline = kAckDeadline},
-                      now_, &batch_);
+                      now_);
   }
 
-  // Commits, refills and hands out until nothing moves any more; returns what
-  // was leased.
+  // Commits and hands out until nothing moves any more; returns what was
+  // leased.
   std::vector<Leased> Step() {
     std::vector<Leased> all;
     while (true) {
-      Commit();
-      Refill();
-      queue_->Tick(now_, &batch_);
+      queue_->Tick(now_);
       std::vector<Leased> leased;
-      if (queue_->HasConsumers()) leased = queue_->Dispatch(now_, &batch_);
+      if (queue_->HasConsumers()) leased = queue_->Dispatch(now_);
       all.insert(all.end(), leased.begin(), leased.end());
       Commit();
-      if (leased.empty() && !queue_->WantsMore().has_value()) return all;
+      if (leased.empty()) return all;
     }
   }
 
-  void Refill() {
-    const std::optional<Queue::LoadRequest> request = queue_->WantsMore();
-    if (!request.has_value()) return;
-    const KeyRange range = QueueEntries(kName, request->from_sequence);
-    lowest_scan_ = std::min(lowest_scan_, request->from_sequence);
-    std::vector<std::pair<uint64_t, v1::QueueEntry>> entries;
-    for (auto it = disk_.lower_bound(range.begin);
-         it != disk_.end() && it->first < range.end &&
-         entries.size() < request->limit;
-         ++it) {
-      v1::QueueEntry entry;
-      ASSERT_TRUE(entry.ParseFromString(it->second));
-      entries.emplace_back(SequenceOf(it->first).value(), entry);
-    }
-    largest_load_ = std::max(largest_load_, entries.size());
-    queue_->Load(*request, std::move(entries), kAckDeadline, now_, &batch_);
-    most_items_ = std::max(most_items_, queue_->items_in_memory());
+  void Commit(bool fold = false) {
+    Batch batch;
+    queue_->Flush(++commit_, now_, fold, &batch);
+    if (batch.empty()) return;
+    batch.Put(kHeadKey, std::to_string(commit_));
+    const CommitResult result = disk_.Commit(batch, head_);
+    ASSERT_EQ(result.outcome, CommitOutcome::kCommitted) << result.status;
+    head_ = std::to_string(commit_);
   }
 
-  void Commit() {
-    most_items_ = std::max(most_items_, queue_->items_in_memory());
-    queue_->Flush(&batch_);
-    for (const Batch::Write& write : batch_.writes()) {
-      if (write.value.has_value()) {
-        disk_[write.key] = *write.value;
-      } else {
-        disk_.erase(write.key);
-      }
-    }
-    batch_ = Batch();
+  size_t RecordsOnDisk() const {
+    return disk_.Scan(QueueChangesBetween(kName, 0, UINT64_MAX), 1 << 20)
+        ->size();
+  }
+  // As any process would find it.
+  v1::DeliveryRecord Find(uint64_t sequence) const {
+    if (auto found = queue_->Find(sequence)) return *found;
+    return ReadSettled(disk_, kName, sequence)->value_or(v1::DeliveryRecord());
   }
 
   void Ack(const Leased& leased) {
     const AckId ack = {leased.sequence, leased.attempt};
     const absl::Status held = queue_->CheckLease(ack);
     ASSERT_TRUE(held.ok()) << held;
-    queue_->Acknowledge(ack, now_, &batch_);
+    queue_->Acknowledge(ack, now_);
   }
   void Nack(const Leased& leased, absl::Duration delay) {
-    queue_->Nack({leased.sequence, leased.attempt}, "", delay, now_, &batch_);
+    queue_->Nack({leased.sequence, leased.attempt}, "", delay, now_);
   }
   void Advance(absl::Duration by) {
     now_.wall += by;
@@ -126,17 +112,13 @@ class QueueTest : public testing::Test {
   QueuePolicy policy_;
   Instant now_ = {.wall = absl::FromUnixSeconds(1767225600),
                   .steady = absl::Hours(1)};
-  std::map<std::string, std::string> disk_;
-  Batch batch_;
+  ModelStore disk_{{.max_operations = 1 << 16, .max_bytes = 64 << 20}};
+  std::string head_;
+  uint64_t commit_ = 0;
   std::optional<Queue> queue_;
-  uint64_t lowest_scan_ = UINT64_MAX;
-  size_t largest_load_ = 0;
-  size_t most_items_ = 0;
 };
 
-constexpr uint64_t kMany = 20'000;
-
-TEST_F(QueueTest, ABacklogFarLargerThanTheWindowArrivesOnceAndInOrder) {
+TEST_F(QueueTest, ABacklogArrivesOnceAndInOrder) {
   for (uint64_t i = 1; i <= kMany; ++i) Add(i);
   Subscribe(1, 100);
   uint64_t expected = 0;
@@ -150,18 +132,8 @@ TEST_F(QueueTest, ABacklogFarLargerThanTheWindowArrivesOnceAndInOrder) {
     leased = Step();
   }
   EXPECT_EQ(expected, kMany);
-  EXPECT_EQ(queue_->record().message_count(), 0u);
-  EXPECT_EQ(queue_->record().total_bytes(), 0u);
-  EXPECT_THAT(most_items_, Le(policy_.window * 4));
-}
-
-TEST_F(QueueTest, ABacklogBehindNobodyStaysWithinTheWindow) {
-  for (uint64_t i = 1; i <= kMany; ++i) Add(i);
-  Step();
-  EXPECT_THAT(most_items_, Le(policy_.window));
-  most_items_ = 0;
-  Restart();
-  EXPECT_THAT(most_items_, Le(policy_.window));
+  EXPECT_EQ(queue_->message_count(), 0u);
+  EXPECT_EQ(queue_->total_bytes(), 0u);
 }
 
 TEST_F(QueueTest, ABacklogArrivesOnceWithRestartsInTheMiddle) {
@@ -172,11 +144,9 @@ TEST_F(QueueTest, ABacklogArrivesOnceWithRestartsInTheMiddle) {
   for (int round = 0; acknowledged.size() < kMany; ++round) {
     ASSERT_LT(round, 10'000);
     if (round % 50 == 49) {
-      const uint64_t floor = queue_->record().floor_sequence();
-      lowest_scan_ = UINT64_MAX;
       Restart();
-      EXPECT_GE(lowest_scan_, floor);
-      EXPECT_EQ(queue_->record().message_count(), kMany - acknowledged.size());
+      EXPECT_EQ(queue_->message_count(), kMany - acknowledged.size());
+      EXPECT_EQ(queue_->total_bytes(), 100 * (kMany - acknowledged.size()));
     }
     Subscribe(round + 1, 100, "one");  // Takes over what it left.
     for (const Leased& one : Step()) {
@@ -186,10 +156,18 @@ TEST_F(QueueTest, ABacklogArrivesOnceWithRestartsInTheMiddle) {
       ASSERT_TRUE(acknowledged.insert(one.sequence).second);
     }
   }
-  EXPECT_EQ(queue_->record().message_count(), 0u);
+  EXPECT_EQ(queue_->message_count(), 0u);
+  Commit(/*fold=*/true);
+  EXPECT_LE(RecordsOnDisk(), 1u);
+  for (const auto& [sequence, attempt] : attempts) {
+    const v1::DeliveryRecord settled = Find(sequence);
+    ASSERT_EQ(settled.state(), v1::DELIVERY_STATE_ACKNOWLEDGED) << sequence;
+    ASSERT_EQ(settled.delivery_attempt(), attempt) << sequence;
+    ASSERT_EQ(settled.consumer(), "one");
+  }
 }
 
-TEST_F(QueueTest, AWindowFullOfOneKeyDoesNotHideWhatIsBehindIt) {
+TEST_F(QueueTest, OneKeyDoesNotHideWhatIsBehindIt) {
   for (uint64_t i = 1; i <= 200; ++i) Add(i, /*key=*/7);
   for (uint64_t i = 201; i <= 210; ++i) Add(i);
   Subscribe(1, 1000);
@@ -197,30 +175,106 @@ TEST_F(QueueTest, AWindowFullOfOneKeyDoesNotHideWhatIsBehindIt) {
   for (const Leased& one : Step()) sequences.push_back(one.sequence);
   EXPECT_THAT(sequences,
               ElementsAre(1, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210));
-  EXPECT_THAT(most_items_, Le(policy_.window * Queue::kMaxStretch));
 }
 
-TEST_F(QueueTest, TheStretchedWindowEndsToo) {
-  const uint64_t blocked = policy_.window * (Queue::kMaxStretch + 2);
-  for (uint64_t i = 1; i <= blocked; ++i) Add(i, /*key=*/7);
-  Add(blocked + 1);
-  Subscribe(1, 1000);
-  std::vector<Leased> leased = Step();
-  ASSERT_THAT(leased, SizeIs(1));
-  EXPECT_THAT(most_items_, Le(policy_.window * Queue::kMaxStretch));
-  // It moves on as the key does.
-  std::set<uint64_t> seen;
-  while (!leased.empty()) {
-    for (const Leased& one : leased) {
-      ASSERT_TRUE(seen.insert(one.sequence).second);
-      Ack(one);
-    }
-    leased = Step();
+// A message that waits for weeks does not keep the log of those weeks.
+TEST_F(QueueTest, TheLogOfMuchTrafficStaysShort) {
+  Subscribe(1, 10);
+  Add(1, 7);
+  const std::vector<Leased> stuck = Step();
+  Nack(stuck.at(0), absl::Hours(24 * 7));
+  for (uint64_t i = 2; i <= kMany / 4; ++i) {
+    Add(i);
+    for (const Leased& one : Step()) Ack(one);
   }
-  EXPECT_THAT(seen, SizeIs(blocked + 1));
+  EXPECT_LE(RecordsOnDisk(), policy_.max_log_records + 1);
+  Restart();
+  EXPECT_EQ(queue_->message_count(), 1u);
+  EXPECT_EQ(Find(1).attempts_size(), 1);
+  Subscribe(2, 10);
+  Advance(absl::Hours(24 * 7));
+  const std::vector<Leased> again = Step();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].attempt, 2);
 }
 
-TEST_F(QueueTest, ManyKeysStayInOrderThroughWindowsNacksAndRestarts) {
+// Messages that came one by one are brought together as they wait.
+TEST_F(QueueTest, TheLogOfABacklogIsShorterThanTheBacklog) {
+  for (uint64_t i = 1; i <= kMany; ++i) {
+    Add(i, i % 3, static_cast<v1::Priority>(i % 4 + 1));
+    Commit();
+  }
+  EXPECT_LE(RecordsOnDisk(),
+            policy_.max_log_records + kMany / QueueLog::kCopiesPerRecord + 1);
+  Restart();
+  EXPECT_EQ(queue_->message_count(), kMany);
+  EXPECT_EQ(queue_->total_bytes(), 100 * kMany);
+}
+
+// A restart at any moment finds the same queue.
+TEST_F(QueueTest, ARestartFindsEveryCopyAsItWas) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  policy_.max_delivery_attempts = 4;
+  policy_.max_log_records = 1 + random() % 20;
+  Restart();
+  Subscribe(1, 50, "one");
+  uint64_t next = 0;
+  std::vector<Leased> held;
+  for (int round = 0; round < 400; ++round) {
+    for (uint64_t i = random() % 8; i > 0; --i) {
+      NewCopy copy{
+          .copy = {.sequence = ++next,
+                   .ordering_key_hash = random() % 5,
+                   .size_bytes = 100,
+                   .priority = static_cast<v1::Priority>(random() % 5 + 1)},
+          .sender = random() % 2 == 0 ? "police/E1" : "school/1"};
+      if (random() % 8 == 0) copy.deliver_time = now_.wall + absl::Seconds(9);
+      if (random() % 8 == 0) copy.expire_time = now_.wall + absl::Minutes(9);
+      queue_->Add(copy, now_);
+    }
+    for (const Leased& one : Step()) held.push_back(one);
+    for (const Leased& one : std::exchange(held, {})) {
+      if (!queue_->CheckLease({one.sequence, one.attempt}).ok()) continue;
+      switch (random() % 6) {
+        case 0:
+          Nack(one, absl::Seconds(random() % 20));
+          break;
+        case 1:
+          queue_->Reject({one.sequence, one.attempt}, "no", now_);
+          break;
+        case 2:
+          held.push_back(one);
+          break;
+        default:
+          Ack(one);
+      }
+    }
+    Step();
+    Advance(absl::Seconds(random() % 4));
+    for (const Leased& one : Step()) held.push_back(one);
+    if (round % 10 != 9) continue;
+    Commit(/*fold=*/random() % 2 == 0);
+    Queue other(kName, policy_);
+    ASSERT_TRUE(RecoverQueue(disk_, &other).ok());
+    other.Start(kAckDeadline, now_);
+    other.Tick(now_);
+    ASSERT_EQ(other.message_count(), queue_->message_count());
+    ASSERT_EQ(other.total_bytes(), queue_->total_bytes());
+    for (uint64_t sequence = 1; sequence <= next; ++sequence) {
+      const v1::DeliveryRecord copy =
+          other.Find(sequence).value_or(v1::DeliveryRecord());
+      const v1::DeliveryRecord expected =
+          queue_->Find(sequence).value_or(v1::DeliveryRecord());
+      ASSERT_EQ(copy.SerializeAsString(), expected.SerializeAsString())
+          << sequence << "\n"
+          << copy.DebugString() << expected.DebugString();
+    }
+  }
+}
+
+TEST_F(QueueTest, ManyKeysStayInOrderThroughNacksAndRestarts) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
@@ -273,71 +327,15 @@ TEST_F(QueueTest, ManyKeysStayInOrderThroughWindowsNacksAndRestarts) {
       held.clear();
     }
   }
-  EXPECT_EQ(queue_->record().message_count(), 0u);
-  EXPECT_EQ(queue_->record().total_bytes(), 0u);
+  EXPECT_EQ(queue_->message_count(), 0u);
+  EXPECT_EQ(queue_->total_bytes(), 0u);
 }
 
-TEST_F(QueueTest, ALeaseLoadedFromBehindTheWindowMovesNoFloor) {
-  policy_.window = 4;
-  Restart();
-  Subscribe(1, 100);
-  for (uint64_t i = 1; i <= 20; ++i) Add(i);
-  const std::vector<Leased> leased = Step();
-  ASSERT_THAT(leased, SizeIs(20));
-  queue_->Unsubscribe(1);
-  for (int i = 0; i < 4; ++i) Nack(leased[i], absl::ZeroDuration());
-  Restart();
-  const AckId far = {20, 1};
-  ASSERT_TRUE(absl::IsNotFound(queue_->CheckLease(far)));
-  v1::QueueEntry entry;
-  ASSERT_TRUE(entry.ParseFromString(disk_[QueueEntryKey(kName, 20)]));
-  EXPECT_EQ(queue_->LoadLease({20, 2}, entry, kAckDeadline, now_).code(),
-            absl::StatusCode::kFailedPrecondition);
-  ASSERT_TRUE(queue_->LoadLease(far, entry, kAckDeadline, now_).ok());
-  queue_->Acknowledge(far, now_, &batch_);
-  Commit();
-  EXPECT_EQ(queue_->record().floor_sequence(), 1u);
-  EXPECT_EQ(queue_->record().message_count(), 19u);
-  Subscribe(2, 100);
-  std::set<uint64_t> delivered;
-  for (int i = 0; i < 2; ++i) {
-    for (const Leased& one : Step()) delivered.insert(one.sequence);
-    Advance(kAckDeadline);
-  }
-  EXPECT_THAT(delivered, SizeIs(19));
-}
-
-TEST_F(QueueTest, TheFloorStaysBelowWhatIsStillOnDisk) {
-  policy_.window = 4;
-  Restart();
-  Subscribe(1, 100);
-  for (uint64_t i = 1; i <= 20; ++i) Add(i);
-  const std::vector<Leased> leased = Step();
-  for (int i = 0; i < 4; ++i) Nack(leased.at(i), absl::ZeroDuration());
-  queue_->Unsubscribe(1);
-  Restart();
-  v1::QueueEntry entry;
-  ASSERT_TRUE(entry.ParseFromString(disk_[QueueEntryKey(kName, 20)]));
-  ASSERT_TRUE(queue_->LoadLease({20, 1}, entry, kAckDeadline, now_).ok());
-  Subscribe(2, 100);
-  for (const Leased& one : queue_->Dispatch(now_, &batch_)) Ack(one);
-  Commit();
-  const uint64_t floor = queue_->record().floor_sequence();
-  EXPECT_GE(floor, 3u);
-  EXPECT_LE(floor, 5u) << "5 and more are on disk only";
-}
-
-TEST_F(QueueTest, ALeaseFoundOnDiskAfterItsConsumerIsBackEndsAtOnce) {
-  policy_.window = 4;
-  Restart();
+TEST_F(QueueTest, ALeaseFoundOnDiskEndsWhenItsConsumerIsBack) {
   Subscribe(1, 100, "mash-1");
   for (uint64_t i = 1; i <= 20; ++i) Add(i);
   ASSERT_THAT(Step(), SizeIs(20));
-  // No step in between: only a part of the leases is loaded by then.
-  v1::QueueRecord record;
-  ASSERT_TRUE(record.ParseFromString(disk_[QueueKey(kName)]));
-  queue_.emplace(kName, policy_, record);
-  Refill();
+  Restart();
   Subscribe(2, 100, "mash-1");
   std::set<uint64_t> again;
   for (const Leased& one : Step()) {
@@ -348,17 +346,15 @@ TEST_F(QueueTest, ALeaseFoundOnDiskAfterItsConsumerIsBackEndsAtOnce) {
 }
 
 TEST_F(QueueTest, EndsALimitedNumberOfLeasesAtATime) {
-  policy_.window = 4096;
-  Restart();
   const size_t count = Queue::kMaxTick + 10;
   for (uint64_t i = 1; i <= count; ++i) Add(i);
   Subscribe(1, 5000);
   ASSERT_THAT(Step(), SizeIs(count));
   queue_->Unsubscribe(1);
   Advance(kAckDeadline);
-  EXPECT_THAT(queue_->Tick(now_, &batch_), SizeIs(Queue::kMaxTick));
+  EXPECT_THAT(queue_->Tick(now_).events, SizeIs(Queue::kMaxTick));
   EXPECT_LE(queue_->NextTick(now_).value(), now_.steady);
-  EXPECT_THAT(queue_->Tick(now_, &batch_), SizeIs(10));
+  EXPECT_THAT(queue_->Tick(now_).events, SizeIs(10));
   EXPECT_EQ(queue_->NextTick(now_), std::nullopt);
 }
 
@@ -382,10 +378,10 @@ TEST_F(QueueTest, KeepsTheNewestAttempts) {
     Nack(leased.at(0), absl::ZeroDuration());
     leased = Step();
   }
-  v1::QueueEntry entry;
-  ASSERT_TRUE(entry.ParseFromString(disk_[QueueEntryKey(kName, 1)]));
-  ASSERT_EQ(entry.attempts_size(), static_cast<int>(Queue::kMaxAttemptsKept));
-  EXPECT_EQ(entry.attempts(0).delivery_attempt(), 5);
+  Restart();
+  const v1::DeliveryRecord copy = Find(1);
+  ASSERT_EQ(copy.attempts_size(), static_cast<int>(Queue::kMaxAttemptsKept));
+  EXPECT_EQ(copy.attempts(0).delivery_attempt(), 5);
   EXPECT_EQ(queue_->CheckLease({1, 1}).code(),
             absl::StatusCode::kFailedPrecondition);
 }
@@ -407,8 +403,7 @@ TEST_F(QueueTest, Rule18ADeadLetteredHeadReleasesItsKey) {
   Add(2, 7);
   const std::vector<Leased> head = Step();
   ASSERT_THAT(head, SizeIs(1));
-  queue_->Reject({head[0].sequence, head[0].attempt}, "cannot be read", now_,
-                 &batch_);
+  queue_->Reject({head[0].sequence, head[0].attempt}, "cannot be read", now_);
   const std::vector<Leased> next = Step();
   ASSERT_THAT(next, SizeIs(1));
   EXPECT_EQ(next[0].sequence, 2);
@@ -494,7 +489,7 @@ TEST_F(QueueTest, Rule18DangerBehindABacklogIsHandedOutFirst) {
   EXPECT_EQ(handed_out, kMany);
 }
 
-TEST_F(QueueTest, Rule18DangerStaysInOrderBehindAWindowAfterARestart) {
+TEST_F(QueueTest, Rule18DangerStaysInOrderBehindABacklogAfterARestart) {
   Subscribe(1, 1);
   for (uint64_t i = 1; i <= kMany; ++i) Add(i, i % 10 + 1);
   AddDanger(kMany + 1, 5);
@@ -511,10 +506,54 @@ TEST_F(QueueTest, Rule18DangerStaysInOrderBehindAWindowAfterARestart) {
   EXPECT_THAT(danger, testing::ElementsAre(kMany + 1, kMany + 2));
 }
 
-TEST_F(QueueTest, Rule18AFloodOfDangerIsBoundedInMemory) {
-  for (uint64_t i = 1; i <= kMany; ++i) AddDanger(i, i % 10 + 1);
-  Step();
-  EXPECT_LE(most_items_, policy_.window * Queue::kMaxStretch);
+TEST_F(QueueTest, AnUrgentMessageBehindABacklogIsHandedOutFirst) {
+  for (uint64_t i = 1; i <= kMany; ++i) Add(i);
+  Add(kMany + 1, 0, v1::PRIORITY_URGENT);
+  Restart();
+  Subscribe(1, 1);
+  const std::vector<Leased> first = Step();
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first[0].sequence, kMany + 1);
+}
+
+TEST_F(QueueTest, AHeadGoesOutWithTheHighestPriorityBehindIt) {
+  Add(1, 0, v1::PRIORITY_HIGH);
+  Add(2, 7, v1::PRIORITY_LOW);
+  Add(3, 7, v1::PRIORITY_URGENT);
+  Subscribe(1, 1);
+  std::vector<uint64_t> order;
+  for (std::vector<Leased> leased = Step(); !leased.empty(); leased = Step()) {
+    order.push_back(leased[0].sequence);
+    Ack(leased[0]);
+  }
+  EXPECT_THAT(order, ElementsAre(2, 3, 1));
+}
+
+// And goes back to its own once that is gone.
+TEST_F(QueueTest, ABorrowedPriorityEndsWithTheLender) {
+  Add(1, 0, v1::PRIORITY_HIGH);
+  Add(2, 7, v1::PRIORITY_LOW);
+  queue_->Add({.copy = {.sequence = 3,
+                        .ordering_key_hash = 7,
+                        .size_bytes = 100,
+                        .priority = v1::PRIORITY_URGENT},
+               .sender = "police/E1",
+               .expire_time = now_.wall + absl::Seconds(1)},
+              now_);
+  Advance(absl::Seconds(2));
+  Subscribe(1, 1);
+  EXPECT_EQ(Step()[0].sequence, 1);
+}
+
+TEST_F(QueueTest, SendersOfOnePriorityTakeTurns) {
+  for (uint64_t i = 1; i <= 40; ++i) {
+    Add(i, 0, v1::PRIORITY_URGENT);
+  }
+  Add(50, 0, v1::PRIORITY_URGENT, "emergency/RX1");
+  Subscribe(1, 4);
+  std::vector<uint64_t> order;
+  for (const Leased& leased : Step()) order.push_back(leased.sequence);
+  EXPECT_THAT(order, Contains(50));
 }
 
 TEST_F(QueueTest, GrantsToNobodyAreIgnored) {

@@ -34,8 +34,11 @@ TEST(KeysTest, NumberedKeysSortByNumber) {
   ExpectOrdered(MessageKey);
   ExpectOrdered(ConversationKey);
   ExpectOrdered(LeavesKey);
+  ExpectOrdered(JoinedKey);
   ExpectOrdered(OutboxKey);
   ExpectOrdered(InboxKey);
+  ExpectOrdered([](uint64_t n) { return QueueChangesKey("council", n); });
+  ExpectOrdered([](uint64_t n) { return SettledPageKey("council", 1, n); });
   ExpectOrdered([](uint64_t n) { return QueueEntryKey("council", n); });
   ExpectOrdered([](uint64_t n) { return DeadLetterKey("council", n); });
   ExpectOrdered([](uint64_t n) { return DeliveryKey(n, "council"); });
@@ -53,6 +56,30 @@ TEST(KeysTest, QueueEntriesHoldThoseOfTheirQueueFromASequenceOn) {
     for (const uint64_t sequence : kNumbers) {
       EXPECT_EQ(Holds(range, QueueEntryKey(queue, sequence)), sequence >= 256);
     }
+  }
+}
+
+TEST(KeysTest, QueueChangesBetweenCommitsHoldThoseOfTheirQueue) {
+  for (const std::string queue : kQueues) {
+    const KeyRange range = QueueChangesBetween(queue, 256, 1000);
+    for (const std::string other : kQueues) {
+      for (const uint64_t commit : {0, 255, 256, 999, 1000, 1001}) {
+        EXPECT_EQ(Holds(range, QueueChangesKey(other, commit)),
+                  queue == other && commit >= 256 && commit < 1000)
+            << queue << " " << other << " " << commit;
+      }
+    }
+  }
+}
+
+TEST(KeysTest, SettledPagesHoldThoseOf256Sequences) {
+  const KeyRange range = SettledPages("q", 300);
+  for (const uint64_t commit : kNumbers) {
+    EXPECT_TRUE(Holds(range, SettledPageKey("q", 256, commit)));
+    EXPECT_TRUE(Holds(range, SettledPageKey("q", 511, commit)));
+    EXPECT_FALSE(Holds(range, SettledPageKey("q", 255, commit)));
+    EXPECT_FALSE(Holds(range, SettledPageKey("q", 512, commit)));
+    EXPECT_FALSE(Holds(range, SettledPageKey("qq", 256, commit)));
   }
 }
 
@@ -87,10 +114,13 @@ TEST(KeysTest, KindsDoNotMix) {
                                          IdempotencyKey(""),
                                          ConversationKey(0),
                                          QueueKey("q"),
+                                         QueueChangesKey("q", 1),
+                                         SettledPageKey("q", 1, 1),
                                          QueueEntryKey("q", 1),
                                          DeliveryKey(1, "q"),
                                          DeadLetterKey("q", 1),
                                          MatchedKey("match"),
+                                         JoinedKey(1),
                                          LeavesKey(0),
                                          TileKey(0, 0),
                                          DirectoryKey("school/1"),
@@ -105,11 +135,19 @@ TEST(KeysTest, KindsDoNotMix) {
                                          HeldDocumentKey(kLast),
                                          HeldChunkKey(kLast, 0)};
   const std::vector<std::pair<char, KeyRange>> ranges = {
-      {'a', AllLeaves()},      {'q', QueueEntries("q", 0)},
-      {'x', DeadLetters("q")}, {'o', OutboxEntries(0)},
-      {'w', Cases()},          {'n', InboxEntries(0)},
-      {'k', IntakeMatters()},  {'D', DirectoryKeys()},
-      {'c', Conversations(0)}, {'e', HeldDocuments()}};
+      {'a', AllLeaves()},
+      {'q', QueueEntries("q", 0)},
+      {'Q', QueueChangesBetween("q", 0, kLast)},
+      {'S', SettledPages("q", 1)},
+      {'y', JoinedBetween(0, kLast)},
+      {'x', DeadLetters("q")},
+      {'o', OutboxEntries(0)},
+      {'w', Cases()},
+      {'n', InboxEntries(0)},
+      {'k', IntakeMatters()},
+      {'D', DirectoryKeys()},
+      {'c', Conversations(0)},
+      {'e', HeldDocuments()}};
   for (const auto& [kind, range] : ranges) {
     EXPECT_LT(range.begin, range.end);
     for (const std::string& key : keys) {
@@ -156,10 +194,13 @@ TEST(KeysTest, NamesOnDiskAreFixed) {
   const std::string one("\0\0\0\0\0\0\0\x01", 8);
   const std::string zero(1, '\0');
   EXPECT_EQ(MessageKey(1), absl::StrCat("m/", one));
+  EXPECT_EQ(QueueChangesKey("q", 1), absl::StrCat("Q/q", zero, one));
+  EXPECT_EQ(SettledPageKey("q", 0x1ff, 1), absl::StrCat("S/q", zero, one, one));
   EXPECT_EQ(QueueEntryKey("q", 1), absl::StrCat("q/q", zero, one));
   EXPECT_EQ(DeliveryKey(1, "q"), absl::StrCat("d/", one, "q"));
   EXPECT_EQ(TileKey(2, 1), absl::StrCat("t/\x02", one));
   EXPECT_EQ(QueueKey("q"), "r/q");
+  EXPECT_EQ(JoinedKey(1), absl::StrCat("y/", one));
   EXPECT_EQ(DirectoryKey("school/1"), "D/school/1");
   EXPECT_EQ(UploadKey(1, "n"), absl::StrCat("p/", one, "n"));
   EXPECT_EQ(DocumentKey(1, "n"), absl::StrCat("f/", one, "n"));

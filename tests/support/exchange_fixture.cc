@@ -11,16 +11,20 @@
 #include "baton/v1/waiting.pb.h"
 #include "gtest/gtest.h"
 #include "rocksdb/file_system.h"
+#include "services/broker/queue_recovery.h"
 #include "services/broker/sealed_records.h"
+#include "services/broker/settled_copies.h"
 #include "services/broker/view.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 #include "storage/audit_log.h"
+#include "storage/format.h"
 #include "storage/keys.h"
 #include "storage/merkle.h"
 #include "storage/rocksdb_store.h"
+#include "storage/status.h"
 #include "storage/store_writer.h"
 
 namespace baton {
@@ -232,33 +236,34 @@ ExchangeFixture::ExchangeFixture() = default;
 ExchangeFixture::~ExchangeFixture() { Stop(); }
 
 void ExchangeFixture::Start() {
+  const absl::Status opened = Open();
+  ASSERT_TRUE(opened.ok()) << opened;
+}
+
+absl::Status ExchangeFixture::Open() {
   Faults faults;
   directory_ = std::make_unique<DirectoryBook>(
       Directory::Create(config, &faults).value());
   access_ = Access::Create(policy, &faults);
-  ASSERT_TRUE(faults.empty()) << faults.ToStatus();
+  RETURN_IF_ERROR(faults.ToStatus());
 
   v1::DatabaseRecord database;
-  database.set_format_version(1);
+  database.set_format_version(kFormatVersion);
   database.set_owner("broker");
   database.set_environment(v1::ENVIRONMENT_TRAINING);
-  auto store = RocksDbStore::Open({.directory = dir_ / "db",
-                                   .database = database,
-                                   .block_cache_bytes = 1 << 20,
-                                   .write_buffer_bytes = 4 << 20});
-  ASSERT_TRUE(store.ok()) << store.status();
-  store_ = *std::move(store);
+  ASSIGN_OR_RETURN(store_, RocksDbStore::Open({.directory = dir_ / "db",
+                                               .database = database,
+                                               .block_cache_bytes = 1 << 20,
+                                               .write_buffer_bytes = 4 << 20}));
   watched_ = std::make_unique<WatchedStore>(store_.get());
-  auto vault =
-      Vault::Open(rocksdb::FileSystem::Default().get(), dir_ / "vault",
-                  kKeyEncryptionKey, Head().last_key_slot() + 1, &random_);
-  ASSERT_TRUE(vault.ok()) << vault.status();
-  vault_ = *std::move(vault);
-  auto exchange =
+  ASSIGN_OR_RETURN(vault_, Vault::Open(rocksdb::FileSystem::Default().get(),
+                                       dir_ / "vault", kKeyEncryptionKey,
+                                       Head().last_key_slot() + 1, &random_));
+  ASSIGN_OR_RETURN(
+      exchange_,
       Exchange::Open(watched_.get(), vault_.get(), &random_, directory_.get(),
-                     &*access_, kContentKey, config.limits());
-  ASSERT_TRUE(exchange.ok()) << exchange.status();
-  exchange_ = *std::move(exchange);
+                     &*access_, kContentKey, config.limits()));
+  return absl::OkStatus();
 }
 
 void ExchangeFixture::Stop() {
@@ -271,6 +276,11 @@ void ExchangeFixture::Stop() {
 void ExchangeFixture::Restart() {
   Stop();
   Start();
+}
+
+absl::Status ExchangeFixture::Reopen() {
+  Stop();
+  return Open();
 }
 
 // --- Publishing.
@@ -331,7 +341,8 @@ std::shared_ptr<TestConsumer> ExchangeFixture::Consume(
                    .name = options.name,
                    .max_messages = options.credit,
                    .max_bytes = options.bytes,
-                   .ack_deadline = options.ack_deadline},
+                   .ack_deadline = options.ack_deadline,
+                   .exclusive = options.exclusive},
       .sink = consumer,
       .once = options.once,
       .wait = options.wait});
@@ -517,12 +528,35 @@ std::optional<std::string> ExchangeFixture::ReadBytes(
   return store_->Get(key).value();
 }
 
+std::vector<KeyValue> ExchangeFixture::Scan(const KeyRange& range) const {
+  return store_->Scan(range, 1 << 20).value();
+}
+
 v1::HeadRecord ExchangeFixture::Head() const {
   return Read<v1::HeadRecord>(kHeadKey).value_or(v1::HeadRecord());
 }
 
 v1::QueueRecord ExchangeFixture::QueueOnDisk(const std::string& queue) const {
-  return Read<v1::QueueRecord>(QueueKey(queue)).value_or(v1::QueueRecord());
+  Queue found(queue, {});
+  const absl::Status recovered = RecoverQueue(*store_, &found);
+  EXPECT_TRUE(recovered.ok()) << recovered;
+  found.Start(absl::Seconds(60), clock_.Now());
+  v1::QueueRecord counts;
+  counts.set_message_count(found.message_count());
+  counts.set_total_bytes(found.total_bytes());
+  return counts;
+}
+
+v1::DeliveryRecord ExchangeFixture::CopyOnDisk(
+    const std::string& queue, const v1::PublishReceipt& receipt) const {
+  const uint64_t sequence = ParseMessageId(receipt.message_id()).value();
+  Queue found(queue, {});
+  const absl::Status recovered = RecoverQueue(*store_, &found);
+  EXPECT_TRUE(recovered.ok()) << recovered;
+  if (auto copy = found.Find(sequence)) return *std::move(copy);
+  const auto settled = ReadSettled(*store_, queue, sequence);
+  EXPECT_TRUE(settled.ok()) << settled.status();
+  return settled->value_or(v1::DeliveryRecord());
 }
 
 void ExchangeFixture::Damage(const std::string& key, const std::string& bytes) {
@@ -536,9 +570,21 @@ void ExchangeFixture::Damage(const std::string& key, const std::string& bytes) {
 }
 
 v1::Conversation ExchangeFixture::Conversation(
-    const std::string& conversation_id) const {
-  const auto conversation = ReadConversation(
-      *store_, ParseConversationId(conversation_id).value(), *vault_);
+    const std::string& conversation_id) {
+  const uint64_t number = ParseConversationId(conversation_id).value();
+  if (started()) {
+    std::optional<baton::Conversation> known;
+    std::vector<Command> commands;
+    commands.push_back(FindConversationCommand{
+        .number = number,
+        .done =
+            [&known](absl::StatusOr<std::optional<baton::Conversation>> found) {
+              known = *std::move(found);
+            }});
+    Step(std::move(commands));
+    if (known.has_value()) return ToPublic(*known);
+  }
+  const auto conversation = ReadConversation(*store_, number, *vault_);
   EXPECT_TRUE(conversation.ok()) << conversation.status();
   return conversation.ok() ? ToPublic(*conversation) : v1::Conversation();
 }

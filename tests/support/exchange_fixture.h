@@ -94,6 +94,10 @@ class TestConsumer final : public DeliverySink {
       : id(consumer_id), queue(std::move(queue_name)) {}
 
   void Deliver(std::vector<v1::ReceivedMessage> messages) override;
+  void Notify(v1::ConsumerNotice notice) override {
+    notices.push_back(std::move(notice));
+  }
+  void End(absl::Status why) override { ended = std::move(why); }
 
   // The oldest delivery not yet taken from here; fails the test when there is
   // none.
@@ -106,6 +110,8 @@ class TestConsumer final : public DeliverySink {
   const uint64_t id;
   const std::string queue;
   int calls = 0;  // Of Deliver.
+  std::vector<v1::ConsumerNotice> notices;
+  absl::Status ended;
 
  private:
   std::vector<v1::ReceivedMessage> received_;
@@ -173,6 +179,7 @@ class ExchangeFixture {
     absl::Duration ack_deadline = absl::Seconds(60);
     bool once = false;
     bool wait = true;
+    bool exclusive = false;
   };
 
   ExchangeFixture();
@@ -186,6 +193,8 @@ class ExchangeFixture {
   void Start();
   // Ends the process and starts the next one from what is on disk.
   void Restart();
+  // Likewise, where the disk may be refused.
+  absl::Status Reopen();
   void Stop();
   bool started() const { return exchange_ != nullptr; }
 
@@ -251,10 +260,16 @@ class ExchangeFixture {
                                           : std::nullopt;
   }
   std::optional<std::string> ReadBytes(const std::string& key) const;
+  std::vector<KeyValue> Scan(const KeyRange& range) const;
+  // Its counts, as a process that starts now would find them.
   v1::QueueRecord QueueOnDisk(const std::string& queue) const;
+  // Likewise, one copy of it; empty when there is none.
+  v1::DeliveryRecord CopyOnDisk(const std::string& queue,
+                                const v1::PublishReceipt& receipt) const;
   // Replaces the bytes of a key behind the exchange's back; then Restart().
   void Damage(const std::string& key, const std::string& bytes);
-  v1::Conversation Conversation(const std::string& conversation_id) const;
+  // As tracking shows it, also when its record is still to be written.
+  v1::Conversation Conversation(const std::string& conversation_id);
   // All leaves of the audit log, after a check that they give the head's root.
   std::vector<v1::AuditEntry> Leaves() const;
   // Those of one type.
@@ -269,6 +284,8 @@ class ExchangeFixture {
   DirectoryBook& directory() { return *directory_; }
 
  private:
+  absl::Status Open();
+
   TempDir dir_;
   FakeClock clock_;
   SystemRandom random_;

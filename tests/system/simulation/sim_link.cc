@@ -63,6 +63,11 @@ class SimLink::Stream final : public std::enable_shared_from_this<Stream> {
                       stream->listener_->OnMessages(stream->queue_, messages);
                     });
     }
+    void End(absl::Status) override {
+      const std::shared_ptr<Stream> stream = stream_.lock();
+      if (stream == nullptr) return;
+      stream->Carry(attempt_, [stream = stream.get()] { stream->Drop(); });
+    }
 
    private:
     const std::weak_ptr<Stream> stream_;

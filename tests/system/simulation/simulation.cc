@@ -32,7 +32,7 @@ void AddQueue(const std::string& queue, v1::BrokerConfig* config) {
   agency->add_desks()->set_name(address.desk());
 }
 
-// Small windows, so that most of a queue is on the disk only.
+// Short logs, so that they are shortened all the time.
 v1::BrokerConfig ExchangeConfig(World* world) {
   v1::BrokerConfig config;
   config.set_environment(v1::ENVIRONMENT_TRAINING);
@@ -40,7 +40,7 @@ v1::BrokerConfig ExchangeConfig(World* world) {
     AddQueue(queue, &config);
   }
   *config.mutable_unknown_recipient_desk() = ParseQueueName(kUnclaimed).value();
-  config.mutable_limits()->set_queue_window(
+  config.mutable_limits()->set_max_log_records(
       static_cast<int>(2 + world->Random(14)));
   return config;
 }

@@ -1,0 +1,77 @@
+#include "services/broker/queue_recovery.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/keys.h"
+#include "storage/status.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kRecordsAtOnce = 256;
+constexpr size_t kAdoptedAtOnce = 4096;
+
+absl::Status Damaged(const Queue& queue) {
+  return absl::DataLossError(
+      absl::StrCat("a record of queue ", queue.name(), " is damaged"));
+}
+
+absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
+                                                const Queue& queue) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   reader.Get(QueueKey(queue.name())));
+  v1::QueueRecord record;
+  if (bytes.has_value() && !record.ParseFromString(*bytes)) {
+    return Damaged(queue);
+  }
+  return record;
+}
+
+}  // namespace
+
+absl::Status RecoverQueue(const Reader& reader, Queue* queue) {
+  ASSIGN_OR_RETURN(const v1::QueueRecord record,
+                   ReadQueueRecord(reader, *queue));
+  uint64_t from = record.first_commit();
+  std::vector<KeyValue> found;
+  v1::QueueChanges changes;
+  do {
+    ASSIGN_OR_RETURN(
+        found, reader.Scan(QueueChangesBetween(queue->name(), from, UINT64_MAX),
+                           kRecordsAtOnce));
+    for (const KeyValue& pair : found) {
+      ASSIGN_OR_RETURN(const uint64_t commit, SequenceOf(pair.key));
+      if (!changes.ParseFromString(pair.value)) return Damaged(*queue);
+      RETURN_IF_ERROR(queue->Replay(record, commit, changes));
+      from = commit + 1;
+    }
+  } while (found.size() == kRecordsAtOnce);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> AdoptFormat1(const Reader& reader, Queue* queue,
+                                    Batch* batch) {
+  ASSIGN_OR_RETURN(const v1::QueueRecord record,
+                   ReadQueueRecord(reader, *queue));
+  if (record.floor_sequence() == kNothingOfFormat1) return 0;
+  ASSIGN_OR_RETURN(
+      const std::vector<KeyValue> found,
+      reader.Scan(QueueEntries(queue->name(), record.floor_sequence()),
+                  kAdoptedAtOnce));
+  for (const KeyValue& pair : found) {
+    ASSIGN_OR_RETURN(const uint64_t sequence, SequenceOf(pair.key));
+    v1::QueueEntry entry;
+    if (!entry.ParseFromString(pair.value) || !IsUnsettled(entry.state())) {
+      return Damaged(*queue);
+    }
+    queue->Adopt(sequence, std::move(entry));
+    batch->Delete(pair.key);
+  }
+  return found.size();
+}
+
+}  // namespace baton

@@ -1,0 +1,55 @@
+#ifndef BATON_SERVICES_BROKER_SETTLED_COPIES_H_
+#define BATON_SERVICES_BROKER_SETTLED_COPIES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "baton/v1/record.pb.h"
+#include "storage/batch.h"
+#include "storage/store.h"
+
+namespace baton {
+
+// How a copy was settled.
+struct Settled {
+  v1::DeliveryState state = v1::DELIVERY_STATE_ACKNOWLEDGED;
+  int attempt = 0;
+  std::string consumer = {};
+  int64_t time_micros = 0;
+  // It has a DeliveryRecord of its own: a dead letter, or a copy that came back
+  // before it was acknowledged.
+  bool has_record = false;
+};
+
+// The copies of one queue that were settled and are not in pages yet: one key
+// holds up to 256 of them, instead of one key each. Until then the queue's
+// QueueChanges tell of them.
+//
+// Not thread-safe.
+class SettledCopies {
+ public:
+  void Add(uint64_t sequence, Settled settled);
+  // Null: not here; see ReadSettled.
+  const Settled* Find(uint64_t sequence) const;
+  size_t size() const { return copies_.size(); }
+
+  // Writes all of it to pages of commit `commit`, and forgets it.
+  void Fold(const std::string& queue, uint64_t commit, Batch* batch);
+
+ private:
+  absl::btree_map<uint64_t, Settled> copies_;
+};
+
+// How the copy of message `sequence` in `queue` was settled, when a page, a
+// dead letter or a record of format 1 says so; of a dead letter with reason and
+// attempts.
+absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadSettled(
+    const Reader& reader, const std::string& queue, uint64_t sequence);
+
+}  // namespace baton
+
+#endif  // BATON_SERVICES_BROKER_SETTLED_COPIES_H_

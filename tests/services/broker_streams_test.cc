@@ -1,0 +1,265 @@
+// The queue's front doors over mutual TLS: streams of messages in both
+// directions, and what a message's life looks like from outside.
+
+#include "baton/v1/broker_service.grpc.pb.h"
+#include "baton/v1/tracking_service.grpc.pb.h"
+#include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "services/broker/publish_stream.h"
+#include "services/common/agency.h"
+#include "services/common/ids.h"
+#include "services/common/proto_time.h"
+#include "services/common/rpc_status.h"
+#include "tests/support/served_broker.h"
+
+namespace baton {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kHospital[] = "emergency-RX1RA";
+constexpr char kCouncil[] = "council-E06000018";
+constexpr char kQueue[] = "council/E06000018/intake";
+
+constexpr char kAgencies[] = R"(
+  agencies {
+    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
+    desks { name: "replies" }
+  }
+  agencies {
+    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
+    phone: "0115 496 0200"
+    desks { name: "intake" }
+  }
+  unknown_recipient_desk {
+    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
+    desk: "intake"
+  }
+)";
+
+constexpr char kAccess[] = R"(
+  rules {
+    name: "flags and updates"
+    sender_classes: [AGENCY_CLASS_EMERGENCY, AGENCY_CLASS_COUNCIL]
+    recipient_classes: [AGENCY_CLASS_EMERGENCY, AGENCY_CLASS_COUNCIL]
+    kinds: [MESSAGE_KIND_WAITING_FLAG]
+    purposes: PURPOSE_SAFEGUARDING
+  }
+)";
+
+class BrokerStreamsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    broker_.Start(kAgencies, kAccess);
+    hospital_ = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
+    council_ = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
+  }
+
+  v1::Message Flag(const std::string& to = kQueue) {
+    v1::Message message;
+    message.set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
+    v1::Recipient* const recipient = message.add_recipients();
+    *recipient->mutable_address() = ParseQueueName(to).value();
+    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
+    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
+    *message.mutable_idempotency_time() = ToProto(broker_.clock().Now().wall);
+    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
+    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
+    message.set_environment(v1::ENVIRONMENT_TRAINING);
+    message.set_format_version(1);
+    v1::PayloadPart* const part = message.add_payload();
+    part->set_matter_id("#1");
+    part->set_type("baton.v1.WaitingFlag");
+    return message;
+  }
+
+  v1::ReceivedMessage Pull() {
+    grpc::ClientContext context;
+    v1::PullRequest request;
+    request.set_queue(kQueue);
+    request.set_max_messages(1);
+    *request.mutable_wait() = ToProto(absl::Seconds(30));
+    v1::PullResponse response;
+    const grpc::Status status = council_->Pull(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.received_messages_size() == 1
+               ? response.received_messages(0)
+               : v1::ReceivedMessage();
+  }
+
+  ServedBroker broker_;
+  std::unique_ptr<v1::BrokerService::Stub> hospital_;
+  std::unique_ptr<v1::BrokerService::Stub> council_;
+  int last_key_ = 0;
+};
+
+// Far more at once than may wait for a result, and one that is refused.
+TEST_F(BrokerStreamsTest, EveryMessageOfAStreamHasItsResultInOrder) {
+  grpc::ClientContext context;
+  const auto stream = hospital_->StreamingPublish(&context);
+  constexpr int kRequests = 3 * static_cast<int>(PublishStream::kMaxWaiting);
+  constexpr int kBad = 100;
+  for (int i = 0; i < kRequests; ++i) {
+    v1::StreamingPublishRequest request;
+    *request.add_messages() = Flag();
+    *request.add_messages() = Flag();
+    if (i == kBad) {
+      request.mutable_messages(1)->set_purpose(v1::PURPOSE_UNSPECIFIED);
+    }
+    ASSERT_TRUE(stream->Write(request));
+  }
+  stream->WritesDone();
+  std::vector<v1::PublishResult> results;
+  v1::StreamingPublishResponse response;
+  while (stream->Read(&response)) {
+    results.insert(results.end(), response.results().begin(),
+                   response.results().end());
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(results.size(), 2u * kRequests);
+  uint64_t last = 0;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (i == 2 * kBad + 1) continue;
+    ASSERT_TRUE(results[i].has_receipt()) << i << results[i].DebugString();
+    const uint64_t sequence =
+        ParseMessageId(results[i].receipt().message_id()).value();
+    ASSERT_GT(sequence, last) << i;
+    last = sequence;
+  }
+  const v1::PublishRefusal& refusal = results[2 * kBad + 1].refusal();
+  EXPECT_EQ(refusal.code(), static_cast<int>(grpc::INVALID_ARGUMENT));
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(refusal.status()));
+  google::rpc::BadRequest faults;
+  ASSERT_TRUE(details.details(0).UnpackTo(&faults));
+  EXPECT_EQ(faults.field_violations(0).field(), "messages[0].purpose");
+}
+
+TEST_F(BrokerStreamsTest, ARequestOfAStreamThatIsTooLargeEndsIt) {
+  grpc::ClientContext context;
+  const auto stream = hospital_->StreamingPublish(&context);
+  v1::StreamingPublishRequest request;
+  for (int i = 0; i < 65; ++i) *request.add_messages() = Flag();
+  stream->Write(request);
+  v1::StreamingPublishResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+}
+
+TEST_F(BrokerStreamsTest, ARepeatOnAStreamIsAnsweredWithTheFirstReceipt) {
+  grpc::ClientContext context;
+  const auto stream = hospital_->StreamingPublish(&context);
+  v1::StreamingPublishRequest request;
+  *request.add_messages() = Flag();
+  *request.add_messages() = request.messages(0);
+  ASSERT_TRUE(stream->Write(request));
+  stream->WritesDone();
+  v1::StreamingPublishResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_EQ(response.results_size(), 2);
+  EXPECT_FALSE(response.results(0).receipt().repeat());
+  EXPECT_TRUE(response.results(1).receipt().repeat());
+  EXPECT_EQ(response.results(0).receipt().message_id(),
+            response.results(1).receipt().message_id());
+}
+
+// Complaint of others' users: no way to trace one message.
+TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
+  grpc::ClientContext publish;
+  v1::PublishRequest request;
+  *request.add_messages() = Flag();
+  v1::PublishResponse published;
+  ASSERT_TRUE(hospital_->Publish(&publish, request, &published).ok());
+  const std::string id = published.receipts(0).message_id();
+
+  grpc::ClientContext nack;
+  v1::NackRequest back;
+  back.set_queue(kQueue);
+  back.add_ack_ids(Pull().ack_id());
+  back.set_reason("disk full");
+  *back.mutable_retry_delay() = ToProto(absl::ZeroDuration());
+  v1::NackResponse given_back;
+  ASSERT_TRUE(council_->Nack(&nack, back, &given_back).ok());
+  const v1::ReceivedMessage again = Pull();
+  EXPECT_EQ(again.delivery_attempt(), 2);
+
+  const auto ask = [&](const char* who, v1::GetMessageResponse* response) {
+    const auto tracking = v1::TrackingService::NewStub(broker_.DialAs(who));
+    grpc::ClientContext context;
+    v1::GetMessageRequest get;
+    get.set_message_id(id);
+    return tracking->GetMessage(&context, get, response);
+  };
+  v1::GetMessageResponse life;
+  ASSERT_TRUE(ask(kHospital, &life).ok());
+  EXPECT_EQ(life.conversation_id(), published.receipts(0).conversation_id());
+  EXPECT_EQ(life.audit_index(), published.receipts(0).audit_index());
+  ASSERT_EQ(life.entry().deliveries_size(), 1);
+  const v1::Delivery& copy = life.entry().deliveries(0);
+  EXPECT_EQ(copy.state(), v1::DELIVERY_STATE_LEASED);
+  EXPECT_EQ(copy.delivery_attempt(), 2);
+  ASSERT_EQ(copy.attempts_size(), 1);
+  EXPECT_EQ(copy.attempts(0).reason(), "disk full");
+
+  // Settled together with the answer.
+  grpc::ClientContext both;
+  v1::AcknowledgeAndPublishRequest settle;
+  settle.set_queue(kQueue);
+  settle.add_ack_ids(again.ack_id());
+  *settle.add_messages() = Flag("emergency/RX1RA/replies");
+  v1::AcknowledgeAndPublishResponse settled;
+  const grpc::Status done =
+      council_->AcknowledgeAndPublish(&both, settle, &settled);
+  ASSERT_TRUE(done.ok()) << done.error_message();
+  EXPECT_EQ(settled.receipts_size(), 1);
+  ASSERT_TRUE(ask(kCouncil, &life).ok());
+  EXPECT_EQ(life.entry().deliveries(0).state(),
+            v1::DELIVERY_STATE_ACKNOWLEDGED);
+  ASSERT_EQ(life.entry().deliveries(0).attempts_size(), 1);
+  EXPECT_EQ(life.entry().deliveries(0).attempts(0).reason(), "disk full");
+
+  // A lease that has ended: nothing is published.
+  grpc::ClientContext late;
+  settle.set_ack_ids(0, "a-77-1");
+  settle.mutable_messages(0)->set_idempotency_key("another");
+  const grpc::Status refused =
+      council_->AcknowledgeAndPublish(&late, settle, &settled);
+  EXPECT_EQ(refused.error_code(), grpc::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("nothing was published"));
+}
+
+TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
+  v1::StreamingPullRequest request;
+  request.set_queue(kQueue);
+  request.set_max_outstanding_messages(1);
+  request.set_consumer("mash-1");
+  grpc::ClientContext first_context;
+  const auto first = council_->StreamingPull(&first_context);
+  ASSERT_TRUE(first->Write(request));
+  // It is there once a message has come.
+  grpc::ClientContext publish;
+  v1::PublishRequest flag;
+  *flag.add_messages() = Flag();
+  v1::PublishResponse published;
+  ASSERT_TRUE(hospital_->Publish(&publish, flag, &published).ok());
+  v1::StreamingPullResponse response;
+  while (response.received_messages().empty()) {
+    ASSERT_TRUE(first->Read(&response));
+  }
+  grpc::ClientContext second_context;
+  const auto second = council_->StreamingPull(&second_context);
+  ASSERT_TRUE(second->Write(request));
+  while (response.notices().empty()) ASSERT_TRUE(first->Read(&response));
+  EXPECT_EQ(response.notices(0).code(), v1::NOTICE_CODE_REPLACED);
+  while (first->Read(&response)) {
+  }
+  const grpc::Status ended = first->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::FAILED_PRECONDITION);
+  second_context.TryCancel();
+}
+
+}  // namespace
+}  // namespace baton
