@@ -6,12 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/custody.h"
 #include "services/broker/custody_check.h"
+#include "services/broker/format_upgrade.h"
+#include "services/broker/leaves.h"
+#include "services/broker/publish_check.h"
 #include "services/broker/queue_recovery.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
-#include "storage/format.h"
 #include "storage/keys.h"
 #include "storage/status.h"
 
@@ -19,51 +21,6 @@ namespace baton {
 namespace {
 
 constexpr absl::Duration kDefaultAckDeadline = absl::Seconds(60);
-constexpr size_t kMaxIdsPerLeaf = 256;
-
-// Codes by which a decision refuses; any other is the disk's.
-bool IsRefusal(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kResourceExhausted:
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::string CodeOf(const absl::Status& status, absl::string_view call) {
-  const std::string reason = ReasonOf(status);
-  return absl::StrCat(absl::StatusCodeToString(status.code()), "/", call,
-                      reason.empty() ? "" : "/", reason);
-}
-
-absl::string_view CallName(SettleKind kind) {
-  switch (kind) {
-    case SettleKind::kAcknowledge:
-      return "Acknowledge";
-    case SettleKind::kNack:
-      return "Nack";
-    case SettleKind::kReject:
-      return "Reject";
-    case SettleKind::kModifyDeadline:
-      return "ModifyAckDeadline";
-  }
-  return "";
-}
-
-v1::PublishRefusal ToRefusal(const absl::Status& status) {
-  v1::PublishRefusal refusal;
-  refusal.set_code(static_cast<int32_t>(status.code()));
-  refusal.set_message(std::string(status.message()));
-  refusal.set_status(SerializeStatus(status));
-  return refusal;
-}
 
 }  // namespace
 
@@ -86,6 +43,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
+  exchange->settling_ =
+      std::make_unique<Settling>(exchange->ledger_.get(), &exchange->queues_);
   ASSIGN_OR_RETURN(exchange->attachments_,
                    AttachmentStore::Open(exchange->ledger_.get(), limits));
   return exchange;
@@ -141,47 +100,15 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
 }
 
 absl::Status Exchange::Start(Instant now) {
-  RETURN_IF_ERROR(RaiseFormat(now));
+  RETURN_IF_ERROR(RaiseFormat(ledger_.get(), now));
   QueueSet queues;
   for (const auto& [name, queue] : queues_) queues.insert(queue.get());
   for (Queue* const queue : queues) {
-    RETURN_IF_ERROR(AdoptFormat1(queue, now));
+    RETURN_IF_ERROR(AdoptFormat1(ledger_.get(), queue, now));
     queue->Start(kDefaultAckDeadline, now);
     Touch(queue);
   }
   return absl::OkStatus();
-}
-
-// Before anything is written that an older program would not find.
-absl::Status Exchange::RaiseFormat(Instant now) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(kDatabaseKey));
-  if (!bytes.has_value()) return absl::OkStatus();
-  v1::DatabaseRecord database;
-  if (!database.ParseFromString(*bytes)) {
-    return absl::DataLossError("the record of the database is damaged");
-  }
-  if (database.format_version() >= kFormatVersion) return absl::OkStatus();
-  database.set_format_version(kFormatVersion);
-  ledger_->Begin(now.wall);
-  ledger_->batch()->Put(kDatabaseKey, database.SerializeAsString());
-  return ledger_->Commit().status();
-}
-
-absl::Status Exchange::AdoptFormat1(Queue* queue, Instant now) {
-  while (true) {
-    ASSIGN_OR_RETURN(
-        const size_t adopted,
-        baton::AdoptFormat1(ledger_->committed(), queue, ledger_->batch()));
-    if (adopted == 0) {
-      queue->NoteAdopted();
-      return absl::OkStatus();
-    }
-    ledger_->Begin(now.wall);
-    queue->Flush(ledger_->commit_number(), now, /*fold=*/false,
-                 ledger_->batch());
-    RETURN_IF_ERROR(ledger_->Commit().status());
-  }
 }
 
 // --- Commands.
@@ -194,7 +121,7 @@ absl::Status Exchange::Publish(const Identity& sender,
       publisher_->Publish(sender, std::move(request), now);
   if (!published.ok()) {
     if (!IsRefusal(published.status())) return published.status();
-    AppendDenied(sender, CodeOf(published.status(), call));
+    AppendDenied(ledger_.get(), sender, CodeOf(published.status(), call));
     *answer = published.status();
     return absl::OkStatus();
   }
@@ -234,7 +161,8 @@ absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
                               "StreamingPublish", now, &answer));
     } else {
       answer = command.refusals[i];
-      AppendDenied(command.sender, CodeOf(answer.status(), "StreamingPublish"));
+      AppendDenied(ledger_.get(), command.sender,
+                   CodeOf(answer.status(), "StreamingPublish"));
     }
     v1::PublishResult* const published = response.add_results();
     if (answer.ok()) {
@@ -252,31 +180,8 @@ absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
 
 absl::Status Exchange::Decide(SettleCommand command, Instant now,
                               StepResult* result) {
-  SettleResult settled;
-  if (command.duration.has_value()) {
-    settled.lease_expire_time = ledger_->commit_time() + *command.duration;
-  }
-  const auto queue = queues_.find(command.queue);
-  std::vector<QueueEvent> delivered;
-  for (const std::string& ack_id : command.ack_ids) {
-    if (queue == queues_.end()) {
-      settled.statuses.push_back(
-          absl::NotFoundError(absl::StrCat("no queue ", command.queue)));
-    } else {
-      ASSIGN_OR_RETURN(
-          Answer answer,
-          SettleOne(command, ack_id, queue->second.get(), now, &delivered));
-      settled.statuses.push_back(std::move(answer.status));
-    }
-    if (!settled.statuses.back().ok()) {
-      AppendDenied(command.caller,
-                   CodeOf(settled.statuses.back(), CallName(command.kind)));
-    }
-  }
-  if (queue != queues_.end()) {
-    RETURN_IF_ERROR(AppendDelivered(command.caller, *queue->second, delivered));
-    Touch(queue->second.get());
-  }
+  ASSIGN_OR_RETURN(SettleResult settled, settling_->Settle(command, now));
+  TouchNamed(command.queue);
   result->replies.push_back(
       [done = std::move(command.done), settled = std::move(settled)]() mutable {
         done(std::move(settled));
@@ -284,153 +189,28 @@ absl::Status Exchange::Decide(SettleCommand command, Instant now,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Exchange::Answer> Exchange::SettleOne(
-    const SettleCommand& command, const std::string& ack_id, Queue* queue,
-    Instant now, std::vector<QueueEvent>* delivered) {
-  const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
-  if (!ack.ok()) return Answer{ack.status()};
-  const absl::Status held = queue->CheckLease(*ack);
-  if (absl::IsNotFound(held)) {
-    return ExplainUnknownLease(command.kind, *queue, *ack);
-  }
-  if (!held.ok()) return Answer{held};
-  switch (command.kind) {
-    case SettleKind::kAcknowledge:
-      delivered->push_back(queue->Acknowledge(*ack, now));
-      break;
-    case SettleKind::kNack:
-      for (const QueueEvent& event :
-           queue->Nack(*ack, command.reason, command.duration, now)) {
-        AppendEvent(command.caller, *queue, event);
-      }
-      break;
-    case SettleKind::kReject:
-      AppendEvent(command.caller, *queue,
-                  queue->Reject(*ack, command.reason, now));
-      break;
-    case SettleKind::kModifyDeadline:
-      queue->ModifyDeadline(*ack, *command.duration, now);
-      break;
-  }
-  return Answer{absl::OkStatus()};
-}
-
-// A repeated acknowledgement whose answer got lost is answered OK; any other
-// settlement of what is settled is too late, and says since when.
-absl::StatusOr<Exchange::Answer> Exchange::ExplainUnknownLease(
-    SettleKind kind, const Queue& queue, const AckId& ack) {
-  std::optional<v1::DeliveryRecord> settled;
-  if (const Settled* const lately = queue.FindSettled(ack.sequence)) {
-    settled.emplace();
-    settled->set_state(lately->state);
-    settled->set_delivery_attempt(lately->attempt);
-    settled->set_state_time_micros(lately->time_micros);
-  } else {
-    ASSIGN_OR_RETURN(
-        settled, ReadSettled(ledger_->committed(), queue.name(), ack.sequence));
-  }
-  if (!settled.has_value()) {
-    return Answer{absl::NotFoundError(absl::StrCat(
-        "no lease ", FormatAckId(ack), " on queue ", queue.name()))};
-  }
-  if (kind == SettleKind::kAcknowledge &&
-      settled->state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
-      settled->delivery_attempt() == ack.attempt) {
-    return Answer{absl::OkStatus()};
-  }
-  return Answer{absl::FailedPreconditionError(absl::StrCat(
-      "lease ", FormatAckId(ack), " has ended: the message was settled as ",
-      v1::DeliveryState_Name(settled->state()), " at ",
-      absl::FormatTime(absl::RFC3339_sec,
-                       absl::FromUnixMicros(settled->state_time_micros()),
-                       absl::UTCTimeZone())))};
-}
-
-// Everything is checked before anything is done; what is settled already, by
-// the same lease, is settled.
+// Everything is checked before anything is done.
 absl::Status Exchange::Decide(AcknowledgeAndPublishCommand command, Instant now,
                               StepResult* result) {
+  ASSIGN_OR_RETURN(Settling::Held held,
+                   settling_->Check(command.queue, command.ack_ids));
   AcknowledgeAndPublishCommand::Result answer;
-  std::map<uint64_t, AckId> held;
-  bool all_held = true;
-  const auto it = queues_.find(command.queue);
-  for (const std::string& ack_id : command.ack_ids) {
-    const absl::StatusOr<AckId> ack = ParseAckId(ack_id);
-    Answer lease{ack.status()};
-    if (ack.ok() && it != queues_.end()) {
-      lease.status = it->second->CheckLease(*ack);
-      if (lease.status.ok()) held.emplace(ack->sequence, *ack);
-      if (absl::IsNotFound(lease.status)) {
-        ASSIGN_OR_RETURN(lease, ExplainUnknownLease(SettleKind::kAcknowledge,
-                                                    *it->second, *ack));
-      }
-    } else if (ack.ok()) {
-      lease.status =
-          absl::NotFoundError(absl::StrCat("no queue ", command.queue));
-    }
-    all_held &= lease.status.ok();
-    answer.settled.statuses.push_back(std::move(lease.status));
-  }
-  if (all_held) {
+  if (held.all) {
     RETURN_IF_ERROR(Publish(command.caller, std::move(command.request),
                             "AcknowledgeAndPublish", now, &answer.published));
   } else {
-    AppendDenied(command.caller, "FAILED_PRECONDITION/AcknowledgeAndPublish");
+    AppendDenied(ledger_.get(), command.caller,
+                 "FAILED_PRECONDITION/AcknowledgeAndPublish");
   }
-  if (all_held && answer.published.ok()) {
-    std::vector<QueueEvent> delivered;
-    for (const auto& [sequence, ack] : held) {
-      delivered.push_back(it->second->Acknowledge(ack, now));
-    }
-    RETURN_IF_ERROR(AppendDelivered(command.caller, *it->second, delivered));
-    Touch(it->second.get());
+  if (held.all && answer.published.ok()) {
+    RETURN_IF_ERROR(settling_->Acknowledge(command.caller, held, now));
+    TouchNamed(command.queue);
   }
+  answer.settled = std::move(held.answers);
   result->replies.push_back(
       [done = std::move(command.done), answer = std::move(answer)]() mutable {
         done(std::move(answer));
       });
-  return absl::OkStatus();
-}
-
-absl::Status Exchange::AppendDelivered(
-    const Identity& caller, const Queue& queue,
-    const std::vector<QueueEvent>& delivered) {
-  for (size_t begin = 0; begin < delivered.size();) {
-    // One leaf names one attempt.
-    size_t end = begin;
-    v1::AuditEntry entry;
-    while (end < delivered.size() && end - begin < kMaxIdsPerLeaf &&
-           delivered[end].attempt == delivered[begin].attempt) {
-      entry.add_message_ids(MessageId(delivered[end++].sequence));
-    }
-    entry.set_type(v1::AUDIT_TYPE_DELIVERED);
-    entry.add_queues(queue.name());
-    entry.set_delivery_attempt(delivered[begin].attempt);
-    *entry.mutable_actor() = caller.agency;
-    entry.set_actor_key_id(caller.key_id);
-    const int64_t index = ledger_->Append(std::move(entry));
-    for (; begin < end; ++begin) {
-      RETURN_IF_ERROR(ApplyDelivered(caller, delivered[begin], index));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The recipient's system durably has the message that opened these matters.
-absl::Status Exchange::ApplyDelivered(const Identity& caller,
-                                      const QueueEvent& event,
-                                      int64_t audit_index) {
-  if (event.receipt_conversation == 0) return absl::OkStatus();
-  ASSIGN_OR_RETURN(Conversation* const conversation,
-                   ledger_->FindConversation(event.receipt_conversation));
-  v1::Receipt receipt;
-  *receipt.mutable_time() = ToProto(ledger_->commit_time());
-  *receipt.mutable_agency() = caller.agency;
-  receipt.set_audit_index(audit_index);
-  for (int i = 0; i < conversation->record.matters_size(); ++i) {
-    RecordDelivered(receipt, i, conversation);
-  }
-  ledger_->MarkChanged(event.receipt_conversation);
   return absl::OkStatus();
 }
 
@@ -440,7 +220,7 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   if (queue == queues_.end()) return absl::OkStatus();  // Checked by the RPC.
   if (const absl::Status alone = queue->second->CheckAlone(command.consumer);
       !alone.ok()) {
-    AppendDenied(command.caller, CodeOf(alone, "Pull"));
+    AppendDenied(ledger_.get(), command.caller, CodeOf(alone, "Pull"));
     result->replies.push_back(
         [sink = std::move(command.sink), alone] { sink->End(alone); });
     return absl::OkStatus();
@@ -449,7 +229,7 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   const Queue::Subscribed subscribed =
       queue->second->Subscribe(std::move(command.consumer), now);
   for (const QueueEvent& event : subscribed.events) {
-    AppendEvent(std::nullopt, *queue->second, event);
+    AppendEvent(ledger_.get(), std::nullopt, *queue->second, event);
   }
   for (const uint64_t replaced : subscribed.replaced) {
     EndConsumer(replaced, v1::NOTICE_CODE_REPLACED,
@@ -525,7 +305,8 @@ absl::Status Exchange::Decide(FirstReadCommand command, Instant,
   absl::StatusOr<v1::Matter> decided = decide();
   if (!decided.ok()) {
     if (!IsRefusal(decided.status())) return decided.status();
-    AppendDenied(command.caller, CodeOf(decided.status(), "RecordFirstRead"));
+    AppendDenied(ledger_.get(), command.caller,
+                 CodeOf(decided.status(), "RecordFirstRead"));
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });
@@ -540,7 +321,7 @@ absl::Status Exchange::Decide(ChangeAgencyCommand command, Instant now,
   if (!change.ok()) {
     if (!IsRefusal(change.status())) return change.status();
     AppendDenied(
-        command.caller,
+        ledger_.get(), command.caller,
         CodeOf(change.status(), command.remove ? "RemoveAgency" : "PutAgency"));
   } else {
     // Nobody would open a queue that is gone to read its log.
@@ -567,7 +348,8 @@ absl::Status Exchange::Decide(AttachmentCommand command, Instant,
       attachments_->Decide(command.caller, command.act);
   if (!decided.ok()) {
     if (!IsRefusal(decided.status())) return decided.status();
-    AppendDenied(command.caller, CodeOf(decided.status(), "UploadAttachment"));
+    AppendDenied(ledger_.get(), command.caller,
+                 CodeOf(decided.status(), "UploadAttachment"));
   }
   result->replies.push_back([done = std::move(command.done),
                              decided = std::move(decided)] { done(decided); });
@@ -606,37 +388,9 @@ absl::Status Exchange::Decide(FindCopiesCommand command, Instant,
 
 absl::Status Exchange::Decide(DeniedCommand command, Instant,
                               StepResult* result) {
-  AppendDenied(command.caller, std::move(command.code));
+  AppendDenied(ledger_.get(), command.caller, std::move(command.code));
   if (command.done) result->replies.push_back(std::move(command.done));
   return absl::OkStatus();
-}
-
-// --- Audit.
-
-int64_t Exchange::AppendEvent(const std::optional<Identity>& caller,
-                              const Queue& queue, const QueueEvent& event) {
-  v1::AuditEntry entry;
-  entry.set_type(event.type);
-  entry.add_message_ids(MessageId(event.sequence));
-  entry.add_queues(queue.name());
-  entry.set_delivery_attempt(event.attempt);
-  if (caller.has_value()) {
-    *entry.mutable_actor() = caller->agency;
-    entry.set_actor_key_id(caller->key_id);
-  }
-  return ledger_->Append(std::move(entry));
-}
-
-void Exchange::AppendDenied(const std::optional<Identity>& caller,
-                            std::string code) {
-  v1::AuditEntry entry;
-  entry.set_type(v1::AUDIT_TYPE_DENIED);
-  entry.set_code(std::move(code));
-  if (caller.has_value()) {
-    *entry.mutable_actor() = caller->agency;
-    entry.set_actor_key_id(caller->key_id);
-  }
-  ledger_->Append(std::move(entry));
 }
 
 // --- Time and dispatch.
@@ -651,7 +405,7 @@ absl::Status Exchange::TickDue(Instant now, StepResult* result) {
   for (Queue* const queue : touched_) {
     const Queue::Ticked ticked = queue->Tick(now);
     for (const QueueEvent& event : ticked.events) {
-      AppendEvent(std::nullopt, *queue, event);
+      AppendEvent(ledger_.get(), std::nullopt, *queue, event);
     }
     NotifyExpired(ticked.events, result);
     for (const uint64_t stalled : ticked.stalled) {
@@ -708,35 +462,16 @@ void Exchange::EndConsumer(uint64_t consumer_id, v1::NoticeCode code,
 }
 
 void Exchange::DispatchTouched(Instant now, StepResult* result) {
-  const QueueSet folded = ChooseToFold();
+  QueueSet folded = std::exchange(leaving_, {});
+  for (Queue* const queue : fold_order_.Choose()) folded.insert(queue);
   touched_.insert(folded.begin(), folded.end());
   for (Queue* const queue : std::exchange(touched_, {})) {
     DispatchQueue(queue, now, result);
-    Flush(queue, folded.contains(queue), now);
+    queue->Flush(ledger_->commit_number(), now, folded.contains(queue),
+                 ledger_->batch());
+    fold_order_.Note(queue, queue->unfolded());
     Schedule(queue, now);
   }
-}
-
-Exchange::QueueSet Exchange::ChooseToFold() {
-  QueueSet chosen = std::exchange(leaving_, {});
-  for (size_t left = total_unfolded_; left > kMaxUnfolded;) {
-    Queue* const oldest = fold_order_.front();
-    fold_order_.pop_front();
-    Unfolded& unfolded = unfolded_[oldest];
-    unfolded.waits = false;
-    left -= unfolded.count;
-    chosen.insert(oldest);
-  }
-  return chosen;
-}
-
-void Exchange::Flush(Queue* queue, bool fold, Instant now) {
-  queue->Flush(ledger_->commit_number(), now, fold, ledger_->batch());
-  Unfolded& unfolded = unfolded_[queue];
-  total_unfolded_ += queue->unfolded() - unfolded.count;
-  unfolded.count = queue->unfolded();
-  if (unfolded.count == 0 || std::exchange(unfolded.waits, true)) return;
-  fold_order_.push_back(queue);
 }
 
 void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
@@ -769,6 +504,11 @@ void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
                                   .recipient = subscription.agency});
     if (subscription.once) EndSubscription(consumer_id);
   }
+}
+
+void Exchange::TouchNamed(const std::string& queue) {
+  const auto it = queues_.find(queue);
+  if (it != queues_.end()) Touch(it->second.get());
 }
 
 void Exchange::EndSubscription(uint64_t consumer_id) {

@@ -2,7 +2,6 @@
 #define BATON_SERVICES_BROKER_EXCHANGE_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,8 +19,10 @@
 #include "services/broker/command.h"
 #include "services/broker/directory_book.h"
 #include "services/broker/directory_changes.h"
+#include "services/broker/fold_order.h"
 #include "services/broker/ledger.h"
 #include "services/broker/publisher.h"
+#include "services/broker/settling.h"
 #include "services/common/clock.h"
 
 namespace baton {
@@ -96,8 +97,6 @@ class Exchange {
                           const std::vector<std::string>& names, Instant now);
   // Makes the queues ready: before the first step.
   absl::Status Start(Instant now);
-  absl::Status RaiseFormat(Instant now);
-  absl::Status AdoptFormat1(Queue* queue, Instant now);
 
   absl::Status Decide(PublishCommand command, Instant now, StepResult* result);
   absl::Status Decide(PublishEachCommand command, Instant now,
@@ -128,47 +127,23 @@ class Exchange {
                        absl::string_view call, Instant now,
                        absl::StatusOr<v1::PublishResponse>* answer);
 
-  // What the caller is told about one ack_id. Not an absl::StatusOr<Status>:
-  // that takes the disk's errors for answers.
-  struct Answer {
-    absl::Status status;
-  };
-  // Settles one lease; an error is the disk's. What was acknowledged is left to
-  // AppendDelivered.
-  absl::StatusOr<Answer> SettleOne(const SettleCommand& command,
-                                   const std::string& ack_id, Queue* queue,
-                                   Instant now,
-                                   std::vector<QueueEvent>* delivered);
-  absl::StatusOr<Answer> ExplainUnknownLease(SettleKind kind,
-                                             const Queue& queue,
-                                             const AckId& ack);
-  // One leaf for up to kMaxIdsPerLeaf messages, and the receipts.
-  absl::Status AppendDelivered(const Identity& caller, const Queue& queue,
-                               const std::vector<QueueEvent>& delivered);
-  absl::Status ApplyDelivered(const Identity& caller, const QueueEvent& event,
-                              int64_t audit_index);
-  int64_t AppendEvent(const std::optional<Identity>& caller, const Queue& queue,
-                      const QueueEvent& event);
-  void AppendDenied(const std::optional<Identity>& caller, std::string code);
-
   absl::Status TickDue(Instant now, StepResult* result);
   void NotifyExpired(const std::vector<QueueEvent>& events, StepResult* result);
   // The last that the consumer hears.
   void EndConsumer(uint64_t consumer_id, v1::NoticeCode code, std::string text,
                    std::string reason, StepResult* result);
   void DispatchTouched(Instant now, StepResult* result);
-  // Queues that are to bring settled copies to rest in this commit.
-  QueueSet ChooseToFold();
-  void Flush(Queue* queue, bool fold, Instant now);
   void DispatchQueue(Queue* queue, Instant now, StepResult* result);
   void EndSubscription(uint64_t consumer_id);
   void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message);
   void Touch(Queue* queue) { touched_.insert(queue); }
+  void TouchNamed(const std::string& queue);
   void Schedule(Queue* queue, Instant now);
 
   std::unique_ptr<Ledger> ledger_;
   Queues queues_;
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Settling> settling_;
   DirectoryBook* directory_ = nullptr;
   std::unique_ptr<DirectoryChanges> directory_changes_;
   std::unique_ptr<AttachmentStore> attachments_;
@@ -176,15 +151,7 @@ class Exchange {
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
   QueueSet touched_;                                           // In this step.
   QueueSet busy_;  // Have more to hand out than one step's worth.
-  // Settled copies that wait to be folded, by queue and together, and in which
-  // order their queues began to wait.
-  struct Unfolded {
-    size_t count = 0;
-    bool waits = false;  // Stands in fold_order_.
-  };
-  absl::flat_hash_map<Queue*, Unfolded> unfolded_;
-  size_t total_unfolded_ = 0;
-  std::deque<Queue*> fold_order_;
+  FoldOrder fold_order_{kMaxUnfolded};
   QueueSet leaving_;  // Their desks went in this step.
   std::set<std::pair<absl::Duration, Queue*>> ticks_;
   absl::flat_hash_map<Queue*, absl::Duration> tick_of_;

@@ -463,4 +463,12 @@ void CheckMessage(const PublishLimits& limits, absl::Time now,
   MessageCheck(limits, now, "messages[0]", message, faults).Run();
 }
 
+v1::PublishRefusal ToRefusal(const absl::Status& why) {
+  v1::PublishRefusal refusal;
+  refusal.set_code(static_cast<int32_t>(why.code()));
+  refusal.set_message(std::string(why.message()));
+  refusal.set_status(SerializeStatus(why));
+  return refusal;
+}
+
 }  // namespace baton

@@ -1,6 +1,7 @@
 #ifndef BATON_SERVICES_BROKER_PUBLISH_CHECK_H_
 #define BATON_SERVICES_BROKER_PUBLISH_CHECK_H_
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "baton/v1/broker_service.pb.h"
 #include "baton/v1/config.pb.h"
@@ -34,6 +35,9 @@ void CheckPublish(const PublishLimits& limits, absl::Time now,
 // The same of one message of a stream; its path is "messages[0]".
 void CheckMessage(const PublishLimits& limits, absl::Time now,
                   v1::Message* message, Faults* faults);
+
+// `why`, as the result of one message of a stream.
+v1::PublishRefusal ToRefusal(const absl::Status& why);
 
 }  // namespace baton
 

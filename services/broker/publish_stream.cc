@@ -34,10 +34,7 @@ absl::Status CheckFrame(const v1::StreamingPublishRequest& request) {
 
 // The answer to every message of a request that could not be taken.
 v1::StreamingPublishResponse RefuseAll(int count, const absl::Status& why) {
-  v1::PublishRefusal refusal;
-  refusal.set_code(static_cast<int32_t>(why.code()));
-  refusal.set_message(std::string(why.message()));
-  refusal.set_status(SerializeStatus(why));
+  const v1::PublishRefusal refusal = ToRefusal(why);
   v1::StreamingPublishResponse response;
   for (int i = 0; i < count; ++i) {
     *response.add_results()->mutable_refusal() = refusal;

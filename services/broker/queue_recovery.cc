@@ -13,12 +13,13 @@ namespace baton {
 namespace {
 
 constexpr size_t kRecordsAtOnce = 256;
-constexpr size_t kAdoptedAtOnce = 4096;
 
 absl::Status Damaged(const Queue& queue) {
   return absl::DataLossError(
       absl::StrCat("a record of queue ", queue.name(), " is damaged"));
 }
+
+}  // namespace
 
 absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
                                                 const Queue& queue) {
@@ -30,8 +31,6 @@ absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
   }
   return record;
 }
-
-}  // namespace
 
 absl::Status RecoverQueue(const Reader& reader, Queue* queue) {
   ASSIGN_OR_RETURN(const v1::QueueRecord record,
@@ -51,27 +50,6 @@ absl::Status RecoverQueue(const Reader& reader, Queue* queue) {
     }
   } while (found.size() == kRecordsAtOnce);
   return absl::OkStatus();
-}
-
-absl::StatusOr<size_t> AdoptFormat1(const Reader& reader, Queue* queue,
-                                    Batch* batch) {
-  ASSIGN_OR_RETURN(const v1::QueueRecord record,
-                   ReadQueueRecord(reader, *queue));
-  if (record.floor_sequence() == kNothingOfFormat1) return 0;
-  ASSIGN_OR_RETURN(
-      const std::vector<KeyValue> found,
-      reader.Scan(QueueEntries(queue->name(), record.floor_sequence()),
-                  kAdoptedAtOnce));
-  for (const KeyValue& pair : found) {
-    ASSIGN_OR_RETURN(const uint64_t sequence, SequenceOf(pair.key));
-    v1::QueueEntry entry;
-    if (!entry.ParseFromString(pair.value) || !IsUnsettled(entry.state())) {
-      return Damaged(*queue);
-    }
-    queue->Adopt(sequence, std::move(entry));
-    batch->Delete(pair.key);
-  }
-  return found.size();
 }
 
 }  // namespace baton

@@ -1,12 +1,10 @@
 #ifndef BATON_SERVICES_BROKER_QUEUE_RECOVERY_H_
 #define BATON_SERVICES_BROKER_QUEUE_RECOVERY_H_
 
-#include <cstddef>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "baton/v1/record.pb.h"
 #include "services/broker/queue.h"
-#include "storage/batch.h"
 #include "storage/store.h"
 
 // What the disk holds of a queue, read when the process starts.
@@ -16,11 +14,9 @@ namespace baton {
 // DATA_LOSS when one is damaged. About a second for a million messages.
 absl::Status RecoverQueue(const Reader& reader, Queue* queue);
 
-// Takes copies that format 1 left (q/), one key each, a few thousand at a
-// time: `queue` writes them again with its next Flush, and `batch` deletes
-// them. Returns how many; 0: there are no more.
-absl::StatusOr<size_t> AdoptFormat1(const Reader& reader, Queue* queue,
-                                    Batch* batch);
+// Where the disk says that `queue` begins; empty when it says nothing yet.
+absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
+                                                const Queue& queue);
 
 }  // namespace baton
 
