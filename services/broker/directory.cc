@@ -36,6 +36,18 @@ QueuePolicy PolicyOf(const v1::DeskConfig& desk, int max_log_records) {
   return policy;
 }
 
+void CheckQuota(const v1::SenderQuota& quota, const std::string& path,
+                Faults* faults) {
+  if (quota.max_messages_per_second() < 0 ||
+      quota.max_unsettled_messages() < 0 || quota.max_unsettled_bytes() < 0) {
+    faults->Add(path, "its limits must not be negative");
+  }
+  if (quota.has_max_unsettled_age() &&
+      FromProto(quota.max_unsettled_age()) < absl::Minutes(1)) {
+    faults->Add(path + ".max_unsettled_age", "must be at least 1 min");
+  }
+}
+
 void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
                  Faults* faults) {
   const QueuePolicy policy = PolicyOf(desk, /*max_log_records=*/0);
@@ -78,6 +90,7 @@ std::string QueueOf(const std::string& agency_name,
 void Directory::Check(const v1::AgencyConfig& agency, const std::string& path,
                       Faults* faults) {
   CheckAgencyEntry(agency, path, faults);
+  CheckQuota(agency.sender_quota(), path + "sender_quota", faults);
   for (int i = 0; i < agency.desks_size(); ++i) {
     CheckPolicy(agency.desks(i), absl::StrCat(path, "desks[", i, "]"), faults);
   }
@@ -87,6 +100,8 @@ absl::StatusOr<Directory> Directory::Create(const v1::BrokerConfig& config,
                                             Faults* faults) {
   Directory directory;
   directory.max_log_records_ = config.limits().max_log_records();
+  directory.default_quota_ = config.limits().sender_quota();
+  CheckQuota(directory.default_quota_, "limits.sender_quota", faults);
   directory.unknown_recipient_desk_ = config.unknown_recipient_desk();
   if (config.agencies().empty()) {
     faults->Add("agencies", "at least one agency is required");
@@ -146,6 +161,12 @@ v1::Actor Directory::DeadLetterOwner(absl::string_view queue) const {
   owner.set_role(kDutyTeam);
   owner.set_phone(agency.phone());
   return owner;
+}
+
+const v1::SenderQuota& Directory::QuotaOf(const v1::Agency& agency) const {
+  const v1::AgencyConfig* const known = FindAgency(agency);
+  return known != nullptr && known->has_sender_quota() ? known->sender_quota()
+                                                       : default_quota_;
 }
 
 std::vector<std::string> Directory::Queues() const {

@@ -51,6 +51,9 @@ class Directory {
   // duty team.
   v1::Actor DeadLetterOwner(absl::string_view queue) const;
 
+  // What `agency` may have in the exchange as a sender.
+  const v1::SenderQuota& QuotaOf(const v1::Agency& agency) const;
+
   // All queue names.
   std::vector<std::string> Queues() const;
 
@@ -92,6 +95,7 @@ class Directory {
   absl::flat_hash_map<std::string, QueuePolicy> queues_;  // By name.
   v1::Address unknown_recipient_desk_;
   int max_log_records_ = 0;  // 0: the default.
+  v1::SenderQuota default_quota_;
 };
 
 }  // namespace baton

@@ -32,12 +32,13 @@ absl::Status CheckOperator(const Identity& caller) {
                    AgencyName(caller.agency)));
 }
 
-// What a participant sees: whom there is and how to reach it, not how much its
-// queues hold.
+// What a participant sees: whom there is and how to reach it, not how much it
+// may hold or send.
 v1::DirectoryEntry EntryFor(const Identity& caller,
                             const v1::DirectoryEntry& entry) {
   v1::DirectoryEntry shown = entry;
   if (IsOperator(caller)) return shown;
+  shown.mutable_agency()->clear_sender_quota();
   for (v1::DeskConfig& desk : *shown.mutable_agency()->mutable_desks()) {
     v1::DeskConfig open;
     open.set_name(desk.name());

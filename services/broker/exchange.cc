@@ -43,8 +43,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
       exchange->OpenQueues(directory->Next(), directory->Next().Queues(), {}));
   std::string purge_key = Hkdf(content_key, "purge");
   exchange->publisher_ = std::make_unique<Publisher>(
-      exchange->ledger_.get(), &exchange->queues_, directory, access,
-      std::move(content_key), limits);
+      exchange->ledger_.get(), &exchange->queues_, &exchange->usage_, directory,
+      access, std::move(content_key), limits);
   exchange->settling_ =
       std::make_unique<Settling>(exchange->ledger_.get(), &exchange->queues_);
   ASSIGN_OR_RETURN(exchange->attachments_,
@@ -67,7 +67,7 @@ absl::Status Exchange::OpenQueues(const Directory& directory,
       it->second->set_policy(policy);
       continue;
     }
-    auto queue = std::make_unique<Queue>(name, policy);
+    auto queue = std::make_unique<Queue>(name, policy, &usage_);
     RETURN_IF_ERROR(RecoverQueue(ledger_->committed(), queue.get()));
     if (started_) {
       queue->Start(kDefaultAckDeadline, now);

@@ -146,6 +146,7 @@ class Exchange {
   void Schedule(Queue* queue, Instant now);
 
   std::unique_ptr<Ledger> ledger_;
+  SenderUsage usage_;
   Queues queues_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Settling> settling_;

@@ -65,11 +65,12 @@ void NameMatter(const std::string& conversation_id, std::string* matter_id) {
 
 }  // namespace
 
-Publisher::Publisher(Ledger* ledger, Queues* queues,
+Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
                      const DirectoryBook* directory, const Access* access,
                      std::string content_key, const v1::BrokerLimits& limits)
     : ledger_(ledger),
       queues_(queues),
+      usage_(usage),
       directory_(directory),
       access_(access),
       content_key_(std::move(content_key)),
@@ -89,7 +90,7 @@ absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
     drafts.push_back(std::move(draft));
   }
   RETURN_IF_ERROR(CheckTogether(drafts));
-  RETURN_IF_ERROR(CheckRoom(drafts));
+  RETURN_IF_ERROR(CheckRoom(sender, drafts, now));
 
   Published published;
   for (Draft& draft : drafts) {
@@ -358,28 +359,39 @@ absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
   return absl::OkStatus();
 }
 
-absl::Status Publisher::CheckRoom(const std::vector<Draft>& drafts) {
+// Last of all checks: what passes counts towards the sender's rate.
+absl::Status Publisher::CheckRoom(const Identity& sender,
+                                  const std::vector<Draft>& drafts,
+                                  Instant now) {
   struct Need {
     uint64_t count = 0;
     uint64_t bytes = 0;
   };
   absl::flat_hash_map<Queue*, Need> needs;
+  SenderUsage::Need of_sender;
   for (const Draft& draft : drafts) {
     // Immediate danger finds room everywhere.
     if (draft.is_repeat ||
         draft.message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
       continue;
     }
+    const uint64_t bytes = draft.message.ByteSizeLong();
     for (Queue* const queue : draft.queues) {
       Need& need = needs[queue];
       ++need.count;
-      need.bytes += draft.message.ByteSizeLong();
+      need.bytes += bytes;
     }
+    ++of_sender.messages;
+    of_sender.copies += draft.queues.size();
+    of_sender.bytes += bytes * draft.queues.size();
   }
   for (const auto& [queue, need] : needs) {
     RETURN_IF_ERROR(queue->CheckRoom(need.count, need.bytes));
   }
-  return absl::OkStatus();
+  if (of_sender.messages == 0) return absl::OkStatus();
+  return usage_->Take(AgencyName(sender.agency),
+                      directory_->Next().QuotaOf(sender.agency), of_sender,
+                      now);
 }
 
 // --- Applying: from here on nothing is refused.

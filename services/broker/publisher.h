@@ -41,9 +41,9 @@ class Publisher {
 
   // All must outlive the publisher. `content_key` keys the digests that
   // compare repeats, and a key derived from it those that match children.
-  Publisher(Ledger* ledger, Queues* queues, const DirectoryBook* directory,
-            const Access* access, std::string content_key,
-            const v1::BrokerLimits& limits);
+  Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
+            const DirectoryBook* directory, const Access* access,
+            std::string content_key, const v1::BrokerLimits& limits);
 
   // `request` has passed CheckPublish. Refusals:
   //   PERMISSION_DENIED    no access rule; what only the exchange says
@@ -55,7 +55,8 @@ class Publisher {
   //                        or whom it is offered to; a document that is not
   //                        complete
   //   ABORTED              the matter's version moved
-  //   RESOURCE_EXHAUSTED   a queue, conversation or matter is full
+  //   RESOURCE_EXHAUSTED   a queue, conversation or matter is full, or the
+  //                        sender's quota; immediate danger passes
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
   absl::StatusOr<Published> Publish(const Identity& sender,
                                     v1::PublishRequest request, Instant now);
@@ -83,7 +84,8 @@ class Publisher {
   absl::Status AddOwedRecipients(Draft* draft);
   absl::Status CheckRules(const Identity& sender, Draft* draft);
   absl::Status CheckTogether(const std::vector<Draft>& drafts);
-  absl::Status CheckRoom(const std::vector<Draft>& drafts);
+  absl::Status CheckRoom(const Identity& sender,
+                         const std::vector<Draft>& drafts, Instant now);
 
   absl::Status Apply(const Identity& sender, Draft draft, Instant now,
                      Published* published);
@@ -96,6 +98,7 @@ class Publisher {
 
   Ledger* const ledger_;
   Queues* const queues_;
+  SenderUsage* const usage_;
   const DirectoryBook* const directory_;
   const Access* const access_;
   const std::string content_key_;

@@ -61,20 +61,26 @@ bool IsWhole(const v1::QueueChanges& changes) {
 
 }  // namespace
 
-Queue::Queue(std::string name, QueuePolicy policy)
-    : name_(std::move(name)), policy_(policy), log_(name_) {}
+Queue::Queue(std::string name, QueuePolicy policy, SenderUsage* usage)
+    : name_(std::move(name)), usage_(usage), policy_(policy), log_(name_) {}
 
 // --- Copies, and the rest that is known of some.
 
+uint32_t Queue::PlaceOf(const std::string& sender) {
+  const auto [place, is_new] = sender_places_.try_emplace(
+      sender, static_cast<uint32_t>(senders_.size()));
+  if (is_new) {
+    senders_.push_back({sender, usage_ ? usage_->Of(sender) : nullptr});
+  }
+  return place->second;
+}
+
 Queue::Item Queue::ItemOf(const v1::QueueEntry& entry) {
-  const auto [sender, added] = sender_places_.try_emplace(
-      entry.sender(), static_cast<uint32_t>(senders_.size()));
-  if (added) senders_.push_back(entry.sender());
   Item item;
   item.key = entry.ordering_key_hash();
   item.due_micros = entry.due_time_micros();
   item.size_bytes = static_cast<uint32_t>(entry.size_bytes());
-  item.sender = sender->second;
+  item.sender = PlaceOf(entry.sender());
   item.attempt = static_cast<uint16_t>(entry.delivery_attempt());
   item.priority = entry.immediate_danger() ? v1::PRIORITY_IMMEDIATE_DANGER
                                            : PriorityOf(entry.priority());
@@ -116,7 +122,7 @@ v1::QueueEntry Queue::EntryOf(uint64_t sequence) const {
   entry.set_ordering_key_hash(item.key);
   entry.set_size_bytes(static_cast<int32_t>(item.size_bytes));
   entry.set_priority(static_cast<v1::Priority>(item.priority));
-  entry.set_sender(senders_[item.sender]);
+  entry.set_sender(senders_[item.sender].name);
   entry.set_due_time_micros(item.due_micros);
   entry.set_receipt_conversation(item.opens_matters ? sequence : 0);
   if (const auto lease = leases_.find(sequence); lease != leases_.end()) {
@@ -242,13 +248,12 @@ void Queue::Adopt(uint64_t sequence, v1::QueueEntry entry) {
 void Queue::Start(absl::Duration ack_deadline, Instant now) {
   total_bytes_ = 0;
   for (auto& [sequence, item] : items_) {
-    total_bytes_ += item.size_bytes;
+    Count(sequence, item);
     lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
     if (const v1::QueueEntry* const rare = FindRare(sequence, item);
         rare != nullptr && rare->expire_time_micros() != 0) {
       expiring_.insert({rare->expire_time_micros(), sequence});
     }
-    if (IsUrgent(item.priority)) urgent_.insert({item.due_micros, sequence});
     if (item.state != v1::DELIVERY_STATE_LEASED) continue;
     leases_.at(sequence).deadline = now.steady + ack_deadline;
     // Lines grow in publish order here: whoever is in front is there already.
@@ -261,9 +266,22 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
 
 // --- Indexes.
 
-void Queue::Insert(uint64_t sequence, Item item) {
+void Queue::Count(uint64_t sequence, const Item& item) {
   total_bytes_ += item.size_bytes;
   if (IsUrgent(item.priority)) urgent_.insert({item.due_micros, sequence});
+  SenderUsage::Account* const account = senders_[item.sender].account;
+  if (account != nullptr) account->Add(item.size_bytes, item.due_micros);
+}
+
+void Queue::Uncount(uint64_t sequence, const Item& item) {
+  total_bytes_ -= item.size_bytes;
+  if (IsUrgent(item.priority)) urgent_.erase({item.due_micros, sequence});
+  SenderUsage::Account* const account = senders_[item.sender].account;
+  if (account != nullptr) account->Remove(item.size_bytes, item.due_micros);
+}
+
+void Queue::Insert(uint64_t sequence, Item item) {
+  Count(sequence, item);
   lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
   const auto it = items_.insert_or_assign(items_.end(), sequence, item);
   Index(sequence, &it->second);
@@ -366,15 +384,12 @@ absl::Status Queue::CheckRoom(uint64_t count, uint64_t bytes) const {
 
 void Queue::Add(const NewCopy& added, Instant now) {
   const FreshCopy& copy = added.copy;
-  const auto [sender, is_new] = sender_places_.try_emplace(
-      added.sender, static_cast<uint32_t>(senders_.size()));
-  if (is_new) senders_.push_back(added.sender);
   const bool delayed = added.deliver_time > now.wall;
   Item item;
   item.key = copy.ordering_key_hash;
   item.due_micros = absl::ToUnixMicros(delayed ? added.deliver_time : now.wall);
   item.size_bytes = copy.size_bytes;
-  item.sender = sender->second;
+  item.sender = PlaceOf(added.sender);
   item.priority = static_cast<uint8_t>(PriorityOf(copy.priority));
   item.opens_matters = copy.opens_matters;
   if (delayed || added.expire_time != absl::InfiniteFuture()) {
@@ -496,12 +511,11 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
       .receipt_conversation = item.opens_matters ? sequence : 0};
   const uint64_t key = item.key;
   lines_.Remove(key, sequence, static_cast<v1::Priority>(item.priority));
-  total_bytes_ -= item.size_bytes;
+  Uncount(sequence, item);
   if (item.is_rare) {
     expiring_.erase({rare_.at(sequence)->expire_time_micros(), sequence});
     rare_.erase(sequence);
   }
-  if (IsUrgent(item.priority)) urgent_.erase({item.due_micros, sequence});
   EndLease(sequence, item);
   items_.erase(it);
   IndexHeads(key);

@@ -22,6 +22,7 @@
 #include "services/broker/dispatch_order.h"
 #include "services/broker/key_lines.h"
 #include "services/broker/queue_log.h"
+#include "services/broker/sender_usage.h"
 #include "services/broker/settled_copies.h"
 #include "services/common/clock.h"
 #include "services/common/ids.h"
@@ -111,7 +112,8 @@ class Queue {
   // QueuePolicy::max_log_records.
   static constexpr size_t kUnfoldedPerRecord = 8;
 
-  Queue(std::string name, QueuePolicy policy);
+  // `usage` is told of what is unsettled; may be null; outlives the queue.
+  Queue(std::string name, QueuePolicy policy, SenderUsage* usage = nullptr);
 
   const std::string& name() const { return name_; }
   // From the next decision on.
@@ -281,6 +283,7 @@ class Queue {
     int64_t time_micros = 0;
   };
 
+  uint32_t PlaceOf(const std::string& sender);
   Item ItemOf(const v1::QueueEntry& entry);
   // Keeps of `entry` what an Item does not hold.
   void KeepRare(uint64_t sequence, v1::QueueEntry entry);
@@ -292,6 +295,9 @@ class Queue {
   absl::Status ReplaySettled(uint64_t commit, const v1::QueueChanges& changes);
 
   void Insert(uint64_t sequence, Item item);
+  // Counts a copy that is unsettled from now on, or no more.
+  void Count(uint64_t sequence, const Item& item);
+  void Uncount(uint64_t sequence, const Item& item);
   // Puts the copy into the index its state belongs in, anew when it is there;
   // Unindex takes it out.
   void Index(uint64_t sequence, Item* item);
@@ -322,6 +328,7 @@ class Queue {
   void PutRecord(Batch* batch);
 
   const std::string name_;
+  SenderUsage* const usage_;
 
   QueuePolicy policy_;
   uint64_t total_bytes_ = 0;
@@ -329,7 +336,11 @@ class Queue {
   Items items_;  // Everything unsettled.
   absl::flat_hash_map<uint64_t, std::unique_ptr<v1::QueueEntry>> rare_;
   absl::flat_hash_map<uint64_t, Lease> leases_;
-  std::vector<std::string> senders_;
+  struct Sender {
+    std::string name;
+    SenderUsage::Account* account;  // May be null.
+  };
+  std::vector<Sender> senders_;
   absl::flat_hash_map<std::string, uint32_t> sender_places_;
   KeyLines lines_;
   DispatchOrder ready_;                                    // Dispatchable now.

@@ -133,6 +133,101 @@ TEST_F(ExchangeTest, RetriesOfOneMomentAreSpread) {
   EXPECT_EQ(consumer->TakeAll().size(), 40 - early);
 }
 
+// --- What a sender may have.
+
+class SenderQuotaTest : public ExchangeTest {
+ protected:
+  // Every sender's, unless it has its own.
+  void LimitTo(const std::function<void(v1::SenderQuota*)>& set) {
+    RestartWith([&set](v1::BrokerConfig* config) {
+      set(config->mutable_limits()->mutable_sender_quota());
+    });
+  }
+  absl::Status TryPublish(v1::Priority priority = v1::PRIORITY_ROUTINE) {
+    v1::Message message = TextMessage("a");
+    message.set_priority(priority);
+    return exchange_.Publish(HospitalCaller(), message).status();
+  }
+};
+
+TEST_F(SenderQuotaTest, UnsettledMessagesAreLimited) {
+  LimitTo([](v1::SenderQuota* quota) { quota->set_max_unsettled_messages(2); });
+  EXPECT_TRUE(TryPublish().ok());
+  EXPECT_TRUE(TryPublish().ok());
+  const absl::Status refused = TryPublish();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_THAT(refused.message(), HasSubstr("emergency/RX1RA has 2 messages"));
+  EXPECT_TRUE(TryPublish(v1::PRIORITY_IMMEDIATE_DANGER).ok());
+  exchange_.Restart();
+  EXPECT_FALSE(TryPublish().ok());
+  const auto consumer = exchange_.Consume(kIntake);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  EXPECT_TRUE(TryPublish().ok());
+}
+
+TEST_F(SenderQuotaTest, UnsettledBytesAreLimited) {
+  LimitTo([](v1::SenderQuota* quota) { quota->set_max_unsettled_bytes(1); });
+  EXPECT_TRUE(absl::IsResourceExhausted(TryPublish()));
+}
+
+TEST_F(SenderQuotaTest, TheRateIsLimitedOnTheAverageOfTenSeconds) {
+  LimitTo(
+      [](v1::SenderQuota* quota) { quota->set_max_messages_per_second(2); });
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(TryPublish().ok()) << i;
+  const absl::Status refused = TryPublish();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(retry.ParseFromString(std::string(
+      *refused.GetPayload("type.googleapis.com/google.rpc.RetryInfo"))));
+  EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
+  EXPECT_TRUE(TryPublish(v1::PRIORITY_IMMEDIATE_DANGER).ok());
+  exchange_.Advance(absl::Milliseconds(500));
+  EXPECT_TRUE(TryPublish().ok());
+  EXPECT_FALSE(TryPublish().ok());
+}
+
+TEST_F(SenderQuotaTest, WhoseMessageWaitsTooLongPublishesNoMore) {
+  LimitTo([](v1::SenderQuota* quota) {
+    *quota->mutable_max_unsettled_age() = ToProto(absl::Minutes(2));
+  });
+  EXPECT_TRUE(TryPublish().ok());
+  exchange_.Advance(absl::Minutes(2));
+  EXPECT_TRUE(TryPublish().ok());
+  exchange_.Advance(absl::Seconds(2));
+  EXPECT_TRUE(absl::IsResourceExhausted(TryPublish()));
+  EXPECT_TRUE(exchange_.Ack(exchange_.Consume(kIntake)->Next()).ok());
+  EXPECT_TRUE(TryPublish().ok());
+}
+
+TEST_F(SenderQuotaTest, AnAgencysOwnQuotaTakesThePlaceOfTheGeneralOne) {
+  LimitTo([this](v1::SenderQuota* quota) {
+    quota->set_max_unsettled_messages(1);
+    for (v1::AgencyConfig& agency : *exchange_.config.mutable_agencies()) {
+      if (agency.agency().code() == "RX1RA") {
+        agency.mutable_sender_quota()->set_max_unsettled_messages(3);
+      }
+    }
+  });
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(TryPublish().ok());
+  EXPECT_FALSE(TryPublish().ok());
+}
+
+TEST_F(SenderQuotaTest, AFaultyQuotaIsRefusedWithItsPath) {
+  exchange_.config.mutable_limits()
+      ->mutable_sender_quota()
+      ->set_max_unsettled_bytes(-1);
+  *exchange_.config.mutable_agencies(0)
+       ->mutable_sender_quota()
+       ->mutable_max_unsettled_age() = ToProto(absl::Seconds(1));
+  Faults faults;
+  EXPECT_FALSE(Directory::Create(exchange_.config, &faults).ok() &&
+               faults.empty());
+  EXPECT_THAT(
+      faults.ToStatus().message(),
+      testing::AllOf(HasSubstr("limits.sender_quota"),
+                     HasSubstr("agencies[0].sender_quota.max_unsettled_age")));
+}
+
 // --- Consumers.
 
 TEST_F(ExchangeTest, AnExclusiveConsumerIsAlone) {
