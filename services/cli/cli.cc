@@ -16,6 +16,7 @@
 #include "services/cli/manual_commands.h"
 #include "services/cli/matter_commands.h"
 #include "services/cli/police_commands.h"
+#include "services/cli/queue_commands.h"
 #include "services/cli/request.h"
 #include "services/cli/school_commands.h"
 #include "services/cli/suggest.h"
@@ -113,7 +114,7 @@ std::vector<Command> AllCommands() {
   for (const auto& family :
        {PoliceCommands(), SchoolCommands(), CouncilCommands(), CaseCommands(),
         InboxCommands(), MatterCommands(), TrackCommands(), AuditCommands(),
-        DirectoryCommands(), DoctorCommands(), ContextCommands(),
+        DirectoryCommands(), QueueCommands(), DoctorCommands(), ContextCommands(),
         ManualCommands()}) {
     commands.insert(commands.end(), family.begin(), family.end());
   }

@@ -39,6 +39,7 @@ std::string FamilyHelp(const std::string& family) {
        "one child's matter: take, decide, ask, offer, correct and more"},
       {"audit", "the record that nobody can rewrite"},
       {"directory", "which agencies there are"},
+      {"queue", "queues: what waits in them, dead letters, jobs"},
       {"context", "the exchanges and agencies the configuration names"},
   };
   const auto it = help.find(family);

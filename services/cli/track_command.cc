@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "baton/v1/tracking_service.grpc.pb.h"
+#include "services/cli/delivery_view.h"
 #include "services/cli/receipts.h"
 #include "services/cli/words.h"
 #include "services/common/ids.h"
@@ -38,20 +39,9 @@ absl::StatusOr<std::string> ConversationOf(const std::string& id) {
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", id,
       "\" is neither a conversation, such as c-4k7, nor a matter, such as "
-      "c-4k7.1\nof your own reference it is said by: baton case status "
+      "c-4k7.1, nor a message, such as m-4k7\nof your own reference it is said "
+      "by: baton case status "
       "REFERENCE"));
-}
-
-std::string DeliveryText(const v1::Delivery& delivery) {
-  std::string text =
-      absl::StrCat(delivery.queue(), " ", Word(delivery.state()));
-  if (delivery.delivery_attempt() > 1) {
-    absl::StrAppend(&text, " at attempt ", delivery.delivery_attempt());
-  }
-  if (!delivery.reason().empty()) {
-    absl::StrAppend(&text, " (", delivery.reason(), ")");
-  }
-  return text;
 }
 
 Event EventOf(const v1::TimelineEntry& entry) {
@@ -193,10 +183,75 @@ void PrintTrack(const Track& track, const Session& session) {
   }
 }
 
+// --- One message: each copy of it, and every attempt to deliver it.
+
+Record MessageRecord(const v1::GetMessageResponse& response,
+                     const LocalClock& clock) {
+  const v1::TimelineEntry& entry = response.entry();
+  Record record;
+  record.Add("message_id", "message", entry.message_id());
+  record.Add("conversation_id", "conversation", response.conversation_id());
+  record.Add("kind", "kind", Word(entry.kind()), Text(entry.kind()));
+  record.Add("sender", "sender", AgencyText(entry.sender()));
+  record.Add("actor", "by", PersonText(entry.actor()));
+  const absl::Time published = FromProto(entry.publish_time());
+  record.Add("publish_time", "published", Iso(published),
+             TimeText(published, clock));
+  record.Add("matter_ids", "matters", absl::StrJoin(entry.matter_ids(), " "));
+  record.Add("marks", "marks", MarksInWords(entry.marks()));
+  record.AddNumber("audit_index", "audit index", response.audit_index());
+  return record;
+}
+
+Record CopyRecord(const v1::Delivery& delivery, const LocalClock& clock) {
+  Record record;
+  AddDelivery(delivery, clock, &record);
+  return record;
+}
+
+void PrintMessage(const v1::GetMessageResponse& response,
+                  const Session& session) {
+  const Record message = MessageRecord(response, session.clock());
+  std::vector<Record> copies;
+  for (const v1::Delivery& delivery : response.entry().deliveries()) {
+    copies.push_back(CopyRecord(delivery, session.clock()));
+  }
+  if (session.format == Format::kJson) {
+    session.out() << "{\"message\":" << JsonObject(message)
+                  << ",\"copies\":" << JsonArray(copies) << "}\n";
+    return;
+  }
+  if (session.format == Format::kTable) {
+    PrintRecord(message, session.format, session.out());
+    session.out() << "\n";
+  }
+  PrintRecords(copies, CopyRecord({}, session.clock()),
+               {"queue", "state", "state_time", "delivery_attempt", "consumer",
+                "reason", "detail"},
+               session.format, session.out());
+}
+
+absl::StatusOr<ExitCode> TrackMessage(const std::string& id,
+                                      const Session& session,
+                                      TrackingClient& client) {
+  v1::GetMessageRequest request;
+  request.set_message_id(id);
+  ASSIGN_OR_RETURN(const auto response,
+                   client.Call("GetMessage", &Stub::GetMessage, request));
+  PrintMessage(response, session);
+  return ExitCode::kOk;
+}
+
 absl::StatusOr<ExitCode> RunTrack(const std::vector<OptionSpec>&,
                                   const Arguments& arguments,
                                   const Session& session) {
   const std::string id = arguments.Get("ID");
+  if (ParseMessageId(id).ok()) {
+    ASSIGN_OR_RETURN(auto client,
+                     TrackingClient::Connect(session, "broker_address",
+                                             session.config.broker_address()));
+    return TrackMessage(id, session, client);
+  }
   ASSIGN_OR_RETURN(const std::string conversation_id, ConversationOf(id));
   const std::string matter_id = id == conversation_id ? "" : id;
   ASSIGN_OR_RETURN(auto client,
@@ -223,8 +278,9 @@ absl::StatusOr<ExitCode> RunTrack(const std::vector<OptionSpec>&,
 std::vector<Command> TrackCommands() {
   return {{"",
            "track",
-           "a conversation: what was sent, who has it, since when",
-           {{"ID", "", "conversation (c-...) or matter (c-....1)"}},
+           "a conversation or message: what was sent, who has it, since when",
+           {{"ID", "",
+             "conversation (c-...), matter (c-....1) or message (m-...)"}},
            RunTrack}};
 }
 

@@ -30,7 +30,15 @@ class FakeTracking final : public v1::TrackingService::Service {
     return Status::OK;
   }
 
+  Status GetMessage(ServerContext*, const v1::GetMessageRequest* request,
+                    v1::GetMessageResponse* response) override {
+    asked = request->message_id();
+    *response = message;
+    return Status::OK;
+  }
+
   v1::Conversation conversation;
+  v1::GetMessageResponse message;
   v1::ListTimelineResponse entries;
   bool endless = false;
   std::string asked;
@@ -110,6 +118,26 @@ TEST_F(CliTrackTest, JsonHasConversationMattersAndEvents) {
   EXPECT_THAT(out_, HasSubstr("\"events\":[{"));
   Run({"track", "c-4k7", "-o", "csv"});
   EXPECT_THAT(out_, HasSubstr("time,after_seconds,event,matter_ids"));
+}
+
+TEST_F(CliTrackTest, AMessageIsTrackedWithEveryAttempt) {
+  v1::TimelineEntry* const entry = service_.message.mutable_entry();
+  entry->set_message_id("m-4k7");
+  v1::Delivery* const delivery = entry->add_deliveries();
+  delivery->set_queue("council/E06000018/intake");
+  delivery->set_state(v1::DELIVERY_STATE_LEASED);
+  delivery->set_consumer("robot");
+  delivery->set_delivery_attempt(2);
+  v1::DeliveryAttempt* const attempt = delivery->add_attempts();
+  attempt->set_delivery_attempt(1);
+  attempt->set_consumer("screen");
+  EXPECT_EQ(Run({"track", "m-4k7"}), ExitCode::kOk) << err_;
+  EXPECT_EQ(service_.asked, "m-4k7");
+  EXPECT_THAT(out_, HasSubstr("robot"));
+  EXPECT_THAT(out_, HasSubstr("attempt 1 by screen"));
+  EXPECT_THAT(out_, HasSubstr("the lease ran out"));
+  EXPECT_EQ(Run({"track", "m-4k7", "-o", "json"}), ExitCode::kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("\"copies\":["));
 }
 
 }  // namespace

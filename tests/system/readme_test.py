@@ -103,8 +103,25 @@ CLI = (
      [("council", "inbox open {matter}"),
       ("council", "inbox fetch {matter} {document} --to {file}"),
       ("council", "inbox fetch {matter} {document} --to {file} --force")]),
-    ("baton track c-4k7 | c-4k7.1",
-     [("emergency", "track {conversation}"), ("emergency", "track {matter}")]),
+    ("baton track c-4k7 | c-4k7.1 | m-4k7",
+     [("emergency", "track {conversation}"), ("emergency", "track {matter}"),
+      ("emergency", "track {message}")]),
+    ("baton queue show council/E06000018/intake",
+     [("council", "queue show council/E06000018/intake"),
+      ("operator", "queue list")]),
+    ("baton queue dead-letters council/E06000018/intake [--message m-4k7]",
+     [("council", "queue dead-letters council/E06000018/intake"),
+      ("council", "queue browse council/E06000018/intake "
+       "--message {message}")]),
+    ("baton queue redrive council/E06000018/intake [--count] "
+     "[--max-per-second 10]",
+     [("operator", "queue redrive council/E06000018/intake --count "
+       "--max-per-second 10"),
+      ("operator", "queue redrive council/E06000018/intake")]),
+    ('baton queue purge council/E06000018/intake '
+     '--reason "sent to the wrong desk"',
+     [("council", 'queue purge council/E06000018/intake '
+       '--reason "sent to the wrong desk"')]),
     ("baton directory import deploy/examples/organisations.csv [--dry-run]",
      [("operator",
        "directory import deploy/examples/organisations.csv --dry-run"),
