@@ -291,16 +291,16 @@ TEST_F(AcknowledgeAndPublishTest, OneLeaseThatIsNotHeldHoldsBackEverything) {
   const v1::Message reply = TextMessage("reply");
   const uint64_t sequence = exchange_.Head().last_sequence();
   const auto refused =
-      Do({held[0].ack_id(), held[1].ack_id(), held[2].ack_id(), "bad"}, reply);
+      Do({held[0].ack_id(), held[1].ack_id(), "bad", held[2].ack_id()}, reply);
   ASSERT_THAT(refused.settled.statuses, SizeIs(4));
   EXPECT_TRUE(refused.settled.statuses[0].ok());
   EXPECT_EQ(refused.settled.statuses[1].code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.settled.statuses[1].message()),
               HasSubstr("ended at 2026-01-01T00:00:00.000Z: full"));
-  EXPECT_TRUE(refused.settled.statuses[2].ok());
-  EXPECT_EQ(refused.settled.statuses[3].code(),
+  EXPECT_EQ(refused.settled.statuses[2].code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(refused.settled.statuses[3].ok());
   EXPECT_EQ(exchange_.Head().last_sequence(), sequence);
   EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DELIVERED), IsEmpty());
   EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DENIED), SizeIs(1));

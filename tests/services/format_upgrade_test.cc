@@ -158,7 +158,7 @@ TEST_F(FormatUpgradeTest, Rule18ImmediateDangerOfFormat1IsHandedOutFirst) {
 }
 
 TEST_F(FormatUpgradeTest, AStartThatEndsHalfWayIsGoneOnWith) {
-  constexpr size_t kCopies = 5000;  // More than one commit takes.
+  constexpr size_t kCopies = 10'000;  // More than two commits take.
   Entries entries;
   for (uint64_t sequence = 1; sequence <= kCopies; ++sequence) {
     entries[sequence] = BytesOf(v1::DELIVERY_STATE_READY);
@@ -181,10 +181,11 @@ TEST_F(FormatUpgradeTest, AStartThatEndsHalfWayIsGoneOnWith) {
 
 TEST_F(FormatUpgradeTest, ADamagedOrSettledEntryOfFormat1StopsTheExchange) {
   const uint64_t sequence = SequenceOf(exchange_.Publish("a"));
-  for (const std::string& bytes : {std::string("\xff"), std::string(),
-                                   BytesOf(v1::DELIVERY_STATE_ACKNOWLEDGED),
-                                   BytesOf(v1::DELIVERY_STATE_DEAD_LETTERED),
-                                   BytesOf(v1::DELIVERY_STATE_EXPIRED)}) {
+  for (const std::string& bytes :
+       {BytesOf(v1::DELIVERY_STATE_READY) + "\xff", std::string(),
+        BytesOf(v1::DELIVERY_STATE_ACKNOWLEDGED),
+        BytesOf(v1::DELIVERY_STATE_DEAD_LETTERED),
+        BytesOf(v1::DELIVERY_STATE_EXPIRED)}) {
     SCOPED_TRACE(testing::PrintToString(bytes));
     StartFromFormat1({{sequence, bytes}});
     EXPECT_EQ(exchange_.StepOnce({}).status().code(),
