@@ -7,7 +7,6 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "services/broker/publish_stream.h"
-#include "services/common/agency.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
@@ -20,28 +19,8 @@ using ::testing::HasSubstr;
 
 constexpr char kHospital[] = "emergency-RX1RA";
 constexpr char kCouncil[] = "council-E06000018";
-constexpr char kPolice[] = "police-E23000019";
+constexpr char kCounty[] = "council-E10000024";
 constexpr char kQueue[] = "council/E06000018/intake";
-
-constexpr char kAgencies[] = R"(
-  agencies {
-    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
-    desks { name: "replies" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    phone: "0115 496 0200"
-    desks { name: "intake" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_POLICE code: "E23000019" }
-    desks { name: "replies" }
-  }
-  unknown_recipient_desk {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    desk: "intake"
-  }
-)";
 
 constexpr char kAccess[] = R"(
   rules {
@@ -56,28 +35,12 @@ constexpr char kAccess[] = R"(
 class BrokerStreamsTest : public testing::Test {
  protected:
   void SetUp() override {
-    broker_.Start(absl::StrCat(kAgencies, limits_), kAccess);
+    broker_.Start(absl::StrCat(kHospitalAndCouncils, limits_), kAccess);
     hospital_ = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
     council_ = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
   }
 
-  v1::Message Flag(const std::string& to = kQueue) {
-    v1::Message message;
-    message.set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::Recipient* const recipient = message.add_recipients();
-    *recipient->mutable_address() = ParseQueueName(to).value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
-    *message.mutable_idempotency_time() = ToProto(broker_.clock().Now().wall);
-    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message.set_environment(v1::ENVIRONMENT_TRAINING);
-    message.set_format_version(1);
-    v1::PayloadPart* const part = message.add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
-    return message;
-  }
+  v1::Message Flag(const std::string& to = kQueue) { return broker_.Flag(to); }
 
   v1::ReceivedMessage Pull() {
     grpc::ClientContext context;
@@ -118,7 +81,6 @@ class BrokerStreamsTest : public testing::Test {
   ServedBroker broker_;
   std::unique_ptr<v1::BrokerService::Stub> hospital_;
   std::unique_ptr<v1::BrokerService::Stub> council_;
-  int last_key_ = 0;
 };
 
 // Far more at once than may wait for a result, and one that is refused.
@@ -299,7 +261,7 @@ TEST_F(BrokerStreamsTest, AMessageOfOthersIsNotFoundAsOneThatIsNotThere) {
       MessageId(ParseMessageId(of_others).value() + 1000);
   const auto ask = [this](const std::string& id) {
     v1::GetMessageResponse response;
-    const grpc::Status status = GetMessage(kPolice, id, &response);
+    const grpc::Status status = GetMessage(kCounty, id, &response);
     EXPECT_EQ(response.ByteSizeLong(), 0u);
     EXPECT_EQ(status.error_code(), grpc::NOT_FOUND);
     return std::vector<std::string>{
