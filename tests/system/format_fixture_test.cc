@@ -201,8 +201,7 @@ TEST_P(FormatFixtureTest, TheCouncilServiceOpensItsDatabase) {
   EXPECT_EQ(intake->items(0).state(), v1::MATTER_STATE_DECIDED);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FormatFixtureTest,
-                         ::testing::Values(1));
+INSTANTIATE_TEST_SUITE_P(Formats, FormatFixtureTest, ::testing::Values(1));
 
 class EveningFixtureTest : public Fixture {
  protected:
