@@ -1,32 +1,22 @@
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "baton/v1/attachment_service.grpc.pb.h"
 #include "baton/v1/audit_service.grpc.pb.h"
 #include "baton/v1/broker_service.grpc.pb.h"
 #include "baton/v1/waiting.pb.h"
 #include "gmock/gmock.h"
-#include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "services/broker/attachment.h"
-#include "services/broker/broker.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
-#include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
-#include "services/common/tls.h"
 #include "storage/crypto.h"
 #include "storage/vault.h"
-#include "tests/support/broker_text.h"
-#include "tests/support/source_file.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/served_broker.h"
 
 namespace baton {
 namespace {
@@ -36,27 +26,7 @@ using ::testing::HasSubstr;
 constexpr char kHospital[] = "emergency-RX1RA";
 constexpr char kCouncil[] = "council-E06000018";
 constexpr char kCounty[] = "council-E10000024";
-
-constexpr char kAgencies[] = R"(
-  agencies {
-    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
-    desks { name: "replies" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    phone: "0115 496 0200"
-    desks { name: "intake" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E10000024" }
-    phone: "0115 496 0300"
-    desks { name: "intake" }
-  }
-  unknown_recipient_desk {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    desk: "intake"
-  }
-)";
+constexpr char kQueue[] = "council/E06000018/intake";
 
 constexpr char kAccess[] = R"(
   rules {
@@ -137,89 +107,31 @@ class UploadCall {
 // child to a council.
 class AttachmentServiceTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  static void TearDownTestSuite() { delete certs_; }
-
   void SetUp() override {
     StartBroker();
-    const auto flagged = Publish(FlagMessage());
+    const auto flagged = Publish(broker_.Flag(kQueue));
     ASSERT_TRUE(flagged.ok()) << flagged.status();
     conversation_id_ = flagged->conversation_id();
     matter_id_ = flagged->matter_ids(0);
   }
 
-  std::string Write(const std::string& name, const std::string& text) {
-    const std::string file = dir_ / name;
-    std::ofstream(file) << absl::StrReplaceAll(text,
-                                               {{"CERTS", certs_->path()}});
-    return file;
-  }
-
   void StartBroker() {
-    Write("access.txtpb", kAccess);
-    const auto config = ReadBrokerConfig(Write(
-        "broker.txtpb", absl::StrCat(kBrokerText, kAgencies, more_config_)));
-    ASSERT_TRUE(config.ok()) << config.status();
-    auto broker = Broker::Start(*config, &clock_, &random_,
-                                rocksdb::FileSystem::Default());
-    ASSERT_TRUE(broker.ok()) << broker.status();
-    broker_ = *std::move(broker);
+    broker_.Start(absl::StrCat(kHospitalAndCouncils, more_config_), kAccess);
   }
   void RestartBroker() {
-    broker_.reset();
+    broker_.Stop();
     StartBroker();
   }
 
-  std::shared_ptr<grpc::Channel> DialAs(const std::string& name) {
-    v1::TlsConfig tls;
-    tls.set_ca_file(*certs_ / "ca.pem");
-    tls.set_certificate_file(*certs_ / (name + ".pem"));
-    tls.set_key_file(*certs_ / (name + ".key"));
-    auto channel =
-        Dial(absl::StrCat("127.0.0.1:", broker_->port()), "localhost", tls);
-    EXPECT_TRUE(channel.ok()) << channel.status();
-    return *channel;
-  }
-
-  v1::Message Envelope(v1::MessageKind kind) {
-    v1::Message message;
-    message.set_kind(kind);
-    v1::Recipient* const recipient = message.add_recipients();
-    *recipient->mutable_address() =
-        ParseQueueName("council/E06000018/intake").value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
-    *message.mutable_idempotency_time() = ToProto(clock_.Now().wall);
-    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message.set_environment(v1::ENVIRONMENT_TRAINING);
-    message.set_format_version(1);
-    return message;
-  }
-
-  v1::Message FlagMessage() {
-    v1::Message message = Envelope(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::PayloadPart* const part = message.add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
-    return message;
-  }
-
   v1::Message Announcement(const v1::Attachment& attachment) {
-    v1::Message message = Envelope(v1::MESSAGE_KIND_ATTACHMENT);
+    v1::Message message = broker_.Envelope(v1::MESSAGE_KIND_ATTACHMENT, kQueue);
     message.set_conversation_id(conversation_id_);
     *message.add_attachments() = attachment;
     return message;
   }
 
   absl::StatusOr<v1::PublishReceipt> Publish(const v1::Message& message) {
-    const auto stub = v1::BrokerService::NewStub(DialAs(kHospital));
+    const auto stub = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
     grpc::ClientContext context;
     v1::PublishRequest request;
     *request.add_messages() = message;
@@ -232,7 +144,7 @@ class AttachmentServiceTest : public testing::Test {
 
   absl::StatusOr<v1::GetUploadResponse> GetUpload(
       const v1::Attachment& attachment, const std::string& name = kHospital) {
-    const auto stub = v1::AttachmentService::NewStub(DialAs(name));
+    const auto stub = v1::AttachmentService::NewStub(broker_.DialAs(name));
     grpc::ClientContext context;
     v1::GetUploadRequest request;
     request.set_conversation_id(conversation_id_);
@@ -259,7 +171,7 @@ class AttachmentServiceTest : public testing::Test {
   absl::StatusOr<v1::UploadAttachmentResponse> Upload(
       const std::string& bytes, const v1::Attachment& attachment,
       int64_t offset = 0, const std::string& name = kHospital) {
-    UploadCall call(DialAs(name));
+    UploadCall call(broker_.DialAs(name));
     call.Begin(conversation_id_, attachment, offset);
     call.Write(bytes.substr(offset));
     return call.Finish();
@@ -269,7 +181,7 @@ class AttachmentServiceTest : public testing::Test {
                                        const v1::Attachment& attachment,
                                        const std::string& name = kCouncil,
                                        int64_t offset = 0) {
-    const auto stub = v1::AttachmentService::NewStub(DialAs(name));
+    const auto stub = v1::AttachmentService::NewStub(broker_.DialAs(name));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::minutes(1));
@@ -303,7 +215,7 @@ class AttachmentServiceTest : public testing::Test {
   }
 
   std::vector<v1::AuditEntry> Leaves(v1::AuditType type) {
-    const auto stub = v1::AuditService::NewStub(DialAs(kCouncil));
+    const auto stub = v1::AuditService::NewStub(broker_.DialAs(kCouncil));
     grpc::ClientContext context;
     v1::ListEntriesResponse response;
     EXPECT_TRUE(
@@ -324,12 +236,13 @@ class AttachmentServiceTest : public testing::Test {
 
   // Destroys every key given out so far, behind the broker's back.
   void EraseEverything() {
-    broker_.reset();
-    std::ifstream file(*certs_ / "vault.key", std::ios::binary);
+    broker_.Stop();
+    std::ifstream file(broker_.certificates() / "vault.key", std::ios::binary);
     const std::string key((std::istreambuf_iterator<char>(file)), {});
     const auto file_system = rocksdb::FileSystem::Default();
-    auto vault = Vault::Open(file_system.get(), dir_ / "broker/vault", key,
-                             /*next_slot=*/10, &random_);
+    SystemRandom random;
+    auto vault = Vault::Open(file_system.get(), broker_.vault_directory(), key,
+                             /*next_slot=*/10, &random);
     ASSERT_TRUE(vault.ok()) << vault.status();
     for (uint64_t slot = 1; slot < 10; ++slot) {
       ASSERT_TRUE((*vault)->Erase(slot).ok());
@@ -338,18 +251,11 @@ class AttachmentServiceTest : public testing::Test {
     StartBroker();
   }
 
-  static TempDir* certs_;
-  const TempDir dir_;
-  SystemClock clock_;
-  SystemRandom random_;
-  int last_key_ = 0;
   std::string more_config_;
-  std::unique_ptr<Broker> broker_;
+  ServedBroker broker_;
   std::string conversation_id_;
   std::string matter_id_;
 };
-
-TempDir* AttachmentServiceTest::certs_ = nullptr;
 
 TEST_F(AttachmentServiceTest, APhotoIsUploadedAnnouncedAndRead) {
   const std::string bytes = Picture(700'000);
@@ -378,7 +284,7 @@ TEST_F(AttachmentServiceTest, APhotoIsUploadedAnnouncedAndRead) {
 TEST_F(AttachmentServiceTest, TakesTwentyMebibytesInPiecesOfAnySize) {
   const std::string bytes = Picture(kMaxAttachmentBytes);
   const v1::Attachment attachment = Declare(bytes, "");
-  UploadCall call(DialAs(kHospital));
+  UploadCall call(broker_.DialAs(kHospital));
   call.Begin(conversation_id_, attachment, 0);
   call.Write(bytes, 100'003);
   const auto uploaded = call.Finish();
@@ -408,7 +314,7 @@ TEST_F(AttachmentServiceTest, ResumesAfterACutConnection) {
   const std::string bytes = Picture(1'000'000);
   const v1::Attachment attachment = Declare(bytes, matter_id_);
   {
-    UploadCall call(DialAs(kHospital));
+    UploadCall call(broker_.DialAs(kHospital));
     call.Begin(conversation_id_, attachment, 0);
     call.Write(bytes.substr(0, 2 * kChunkBytes + 100));
     WaitUntilDurable(attachment, 2 * kChunkBytes);
@@ -428,7 +334,7 @@ TEST_F(AttachmentServiceTest, ResumesAfterACutConnection) {
 TEST_F(AttachmentServiceTest, ResumesAfterTheBrokerRestarts) {
   const std::string bytes = Picture(600'000);
   const v1::Attachment attachment = Declare(bytes, matter_id_);
-  UploadCall call(DialAs(kHospital));
+  UploadCall call(broker_.DialAs(kHospital));
   call.Begin(conversation_id_, attachment, 0);
   call.Write(bytes.substr(0, kChunkBytes));
   WaitUntilDurable(attachment, kChunkBytes);
@@ -484,20 +390,20 @@ TEST_F(AttachmentServiceTest, RequestsOutOfTurnAreRefused) {
   const std::string bytes = Picture(1000);
   const v1::Attachment attachment = Declare(bytes, matter_id_);
   {
-    UploadCall call(DialAs(kHospital));
+    UploadCall call(broker_.DialAs(kHospital));
     call.Write(bytes);
     EXPECT_THAT(std::string(call.Finish().status().message()),
                 HasSubstr("begin: comes first"));
   }
   {
-    UploadCall call(DialAs(kHospital));
+    UploadCall call(broker_.DialAs(kHospital));
     call.Begin(conversation_id_, attachment, 0);
     call.Begin(conversation_id_, attachment, 0);
     EXPECT_EQ(call.Finish().status().code(),
               absl::StatusCode::kInvalidArgument);
   }
   {
-    UploadCall call(DialAs(kHospital));
+    UploadCall call(broker_.DialAs(kHospital));
     call.Begin(conversation_id_, attachment, 0);
     call.Write(bytes + "more");
     EXPECT_THAT(std::string(call.Finish().status().message()),
@@ -505,7 +411,7 @@ TEST_F(AttachmentServiceTest, RequestsOutOfTurnAreRefused) {
   }
   {
     const std::string large = Picture(kChunkBytes + 1);
-    UploadCall call(DialAs(kHospital));
+    UploadCall call(broker_.DialAs(kHospital));
     call.Begin(conversation_id_, Declare(large, matter_id_), 0);
     call.Write(large, kChunkBytes + 1);
     EXPECT_THAT(std::string(call.Finish().status().message()),
@@ -515,22 +421,22 @@ TEST_F(AttachmentServiceTest, RequestsOutOfTurnAreRefused) {
 
 TEST_F(AttachmentServiceTest, AStreamThatEndsEarlyIsNoUpload) {
   const std::string bytes = Picture(300'000);
-  UploadCall call(DialAs(kHospital));
+  UploadCall call(broker_.DialAs(kHospital));
   call.Begin(conversation_id_, Declare(bytes, matter_id_), 0);
   call.Write(bytes.substr(0, 280'000));
   const auto refused = call.Finish();
   EXPECT_EQ(ReasonOf(refused.status()), "UPLOAD_INCOMPLETE");
   EXPECT_THAT(std::string(refused.status().message()),
               HasSubstr("262144 of 300000 bytes"));
-  EXPECT_EQ(UploadCall(DialAs(kHospital)).Finish().status().message(),
+  EXPECT_EQ(UploadCall(broker_.DialAs(kHospital)).Finish().status().message(),
             "the stream ended before it began");
 }
 
 TEST_F(AttachmentServiceTest, TwoDocumentsAreUploadedAtOnce) {
   const std::string one = Picture(600'000);
   const std::string other = Picture(600'001);
-  UploadCall first(DialAs(kHospital));
-  UploadCall second(DialAs(kHospital));
+  UploadCall first(broker_.DialAs(kHospital));
+  UploadCall second(broker_.DialAs(kHospital));
   first.Begin(conversation_id_, Declare(one, matter_id_), 0);
   second.Begin(conversation_id_, Declare(other, matter_id_), 0);
   for (size_t at = 0; at < other.size(); at += 200'000) {
@@ -544,7 +450,7 @@ TEST_F(AttachmentServiceTest, TwoDocumentsAreUploadedAtOnce) {
 TEST_F(AttachmentServiceTest, OfTwoStreamsOfOneDocumentOneGoesOn) {
   const std::string bytes = Picture(600'000);
   const v1::Attachment attachment = Declare(bytes, matter_id_);
-  UploadCall stalled(DialAs(kHospital));
+  UploadCall stalled(broker_.DialAs(kHospital));
   stalled.Begin(conversation_id_, attachment, 0);
   stalled.Write(bytes.substr(0, kChunkBytes));
   WaitUntilDurable(attachment, kChunkBytes);
@@ -560,7 +466,7 @@ TEST_F(AttachmentServiceTest, ARepeatedUploadIsAnsweredAtOnce) {
   const v1::Attachment attachment = Declare(bytes, matter_id_);
   const auto first = Upload(bytes, attachment);
   ASSERT_TRUE(first.ok()) << first.status();
-  UploadCall again(DialAs(kHospital));
+  UploadCall again(broker_.DialAs(kHospital));
   again.Begin(conversation_id_, attachment, 0);
   const auto answer = again.Finish();
   ASSERT_TRUE(answer.ok()) << answer.status();
@@ -571,7 +477,7 @@ TEST_F(AttachmentServiceTest, AnAgencyHasAFewUnfinishedUploads) {
   more_config_ = "limits { max_uploads_per_agency: 1 }";
   RestartBroker();
   const std::string one = Picture(1000);
-  UploadCall call(DialAs(kHospital));
+  UploadCall call(broker_.DialAs(kHospital));
   call.Begin(conversation_id_, Declare(one, matter_id_), 0);
   call.Write(one.substr(0, 500));
   EXPECT_EQ(ReasonOf(call.Finish().status()), "UPLOAD_INCOMPLETE");
@@ -647,13 +553,12 @@ TEST_F(AttachmentServiceTest, AnErasedDocumentIsGone) {
 }
 
 TEST_F(AttachmentServiceTest, ConfigurationIsCheckedWhole) {
-  const auto config = ReadBrokerConfig(
-      Write("bad.txtpb", absl::StrCat(kBrokerText, kAgencies, R"(
+  const auto config = broker_.ReadConfig(absl::StrCat(kHospitalAndCouncils, R"(
         attachment_media_types: ["image/png", "application/zip"]
         limits {
           max_attachment_bytes: 20971521
           upload_retention { seconds: 59 }
-        })")));
+        })"));
   for (const char* fault :
        {"no program, archive or page", "0 (the default) to 20971520",
         "1 min to 30 days"}) {

@@ -7,7 +7,6 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "services/broker/publish_stream.h"
-#include "services/common/agency.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
@@ -20,23 +19,8 @@ using ::testing::HasSubstr;
 
 constexpr char kHospital[] = "emergency-RX1RA";
 constexpr char kCouncil[] = "council-E06000018";
+constexpr char kCounty[] = "council-E10000024";
 constexpr char kQueue[] = "council/E06000018/intake";
-
-constexpr char kAgencies[] = R"(
-  agencies {
-    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
-    desks { name: "replies" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    phone: "0115 496 0200"
-    desks { name: "intake" }
-  }
-  unknown_recipient_desk {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    desk: "intake"
-  }
-)";
 
 constexpr char kAccess[] = R"(
   rules {
@@ -51,28 +35,12 @@ constexpr char kAccess[] = R"(
 class BrokerStreamsTest : public testing::Test {
  protected:
   void SetUp() override {
-    broker_.Start(kAgencies, kAccess);
+    broker_.Start(absl::StrCat(kHospitalAndCouncils, limits_), kAccess);
     hospital_ = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
     council_ = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
   }
 
-  v1::Message Flag(const std::string& to = kQueue) {
-    v1::Message message;
-    message.set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::Recipient* const recipient = message.add_recipients();
-    *recipient->mutable_address() = ParseQueueName(to).value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
-    *message.mutable_idempotency_time() = ToProto(broker_.clock().Now().wall);
-    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message.set_environment(v1::ENVIRONMENT_TRAINING);
-    message.set_format_version(1);
-    v1::PayloadPart* const part = message.add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
-    return message;
-  }
+  v1::Message Flag(const std::string& to = kQueue) { return broker_.Flag(to); }
 
   v1::ReceivedMessage Pull() {
     grpc::ClientContext context;
@@ -88,10 +56,31 @@ class BrokerStreamsTest : public testing::Test {
                : v1::ReceivedMessage();
   }
 
+  v1::PublishReceipt Publish(const v1::Message& message) {
+    grpc::ClientContext context;
+    v1::PublishRequest request;
+    *request.add_messages() = message;
+    v1::PublishResponse response;
+    const grpc::Status status =
+        hospital_->Publish(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.receipts_size() == 1 ? response.receipts(0)
+                                         : v1::PublishReceipt();
+  }
+
+  grpc::Status GetMessage(const char* who, const std::string& message_id,
+                          v1::GetMessageResponse* response) {
+    const auto tracking = v1::TrackingService::NewStub(broker_.DialAs(who));
+    grpc::ClientContext context;
+    v1::GetMessageRequest request;
+    request.set_message_id(message_id);
+    return tracking->GetMessage(&context, request, response);
+  }
+
+  std::string limits_;  // More of the configuration; before SetUp().
   ServedBroker broker_;
   std::unique_ptr<v1::BrokerService::Stub> hospital_;
   std::unique_ptr<v1::BrokerService::Stub> council_;
-  int last_key_ = 0;
 };
 
 // Far more at once than may wait for a result, and one that is refused.
@@ -166,14 +155,56 @@ TEST_F(BrokerStreamsTest, ARepeatOnAStreamIsAnsweredWithTheFirstReceipt) {
             response.results(1).receipt().message_id());
 }
 
+// An exchange with room for one command.
+class BusyBrokerStreamsTest : public BrokerStreamsTest {
+ protected:
+  BusyBrokerStreamsTest() { limits_ = "limits { max_pending_commands: 1 }"; }
+};
+
+// A result names no request: repeats tell which were published.
+TEST_F(BusyBrokerStreamsTest, ResultsStayInOrderWhenThereIsNoRoomForSome) {
+  grpc::ClientContext context;
+  const auto stream = hospital_->StreamingPublish(&context);
+  std::vector<v1::Message> sent;
+  std::vector<v1::PublishResult> results;
+  size_t refused = 0;
+  for (int round = 0; round < 100 && refused == 0; ++round) {
+    for (size_t i = 0; i < PublishStream::kMaxWaiting; ++i) {
+      sent.push_back(Flag());
+      v1::StreamingPublishRequest request;
+      *request.add_messages() = sent.back();
+      ASSERT_TRUE(stream->Write(request));
+    }
+    v1::StreamingPublishResponse response;
+    while (results.size() < sent.size()) {
+      ASSERT_TRUE(stream->Read(&response));
+      ASSERT_EQ(response.results_size(), 1);
+      results.push_back(response.results(0));
+      refused += results.back().has_refusal() ? 1 : 0;
+    }
+  }
+  stream->WritesDone();
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  ASSERT_GT(refused, 0u);
+  ASSERT_LT(refused, results.size());
+  for (size_t i = 0; i < sent.size(); ++i) {
+    SCOPED_TRACE(i);
+    const v1::PublishReceipt repeat = Publish(sent[i]);
+    EXPECT_EQ(repeat.repeat(), results[i].has_receipt());
+    if (results[i].has_receipt()) {
+      EXPECT_EQ(repeat.message_id(), results[i].receipt().message_id());
+    } else {
+      EXPECT_EQ(results[i].refusal().code(),
+                static_cast<int>(grpc::RESOURCE_EXHAUSTED));
+    }
+  }
+}
+
 // Complaint of others' users: no way to trace one message.
 TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
-  grpc::ClientContext publish;
-  v1::PublishRequest request;
-  *request.add_messages() = Flag();
-  v1::PublishResponse published;
-  ASSERT_TRUE(hospital_->Publish(&publish, request, &published).ok());
-  const std::string id = published.receipts(0).message_id();
+  const v1::PublishReceipt published = Publish(Flag());
+  const std::string id = published.message_id();
 
   grpc::ClientContext nack;
   v1::NackRequest back;
@@ -186,17 +217,10 @@ TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
   const v1::ReceivedMessage again = Pull();
   EXPECT_EQ(again.delivery_attempt(), 2);
 
-  const auto ask = [&](const char* who, v1::GetMessageResponse* response) {
-    const auto tracking = v1::TrackingService::NewStub(broker_.DialAs(who));
-    grpc::ClientContext context;
-    v1::GetMessageRequest get;
-    get.set_message_id(id);
-    return tracking->GetMessage(&context, get, response);
-  };
   v1::GetMessageResponse life;
-  ASSERT_TRUE(ask(kHospital, &life).ok());
-  EXPECT_EQ(life.conversation_id(), published.receipts(0).conversation_id());
-  EXPECT_EQ(life.audit_index(), published.receipts(0).audit_index());
+  ASSERT_TRUE(GetMessage(kHospital, id, &life).ok());
+  EXPECT_EQ(life.conversation_id(), published.conversation_id());
+  EXPECT_EQ(life.audit_index(), published.audit_index());
   ASSERT_EQ(life.entry().deliveries_size(), 1);
   const v1::Delivery& copy = life.entry().deliveries(0);
   EXPECT_EQ(copy.state(), v1::DELIVERY_STATE_LEASED);
@@ -215,7 +239,7 @@ TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
       council_->AcknowledgeAndPublish(&both, settle, &settled);
   ASSERT_TRUE(done.ok()) << done.error_message();
   EXPECT_EQ(settled.receipts_size(), 1);
-  ASSERT_TRUE(ask(kCouncil, &life).ok());
+  ASSERT_TRUE(GetMessage(kCouncil, id, &life).ok());
   EXPECT_EQ(life.entry().deliveries(0).state(),
             v1::DELIVERY_STATE_ACKNOWLEDGED);
   ASSERT_EQ(life.entry().deliveries(0).attempts_size(), 1);
@@ -231,6 +255,46 @@ TEST_F(BrokerStreamsTest, AMessagesWholeLifeCanBeRead) {
   EXPECT_THAT(refused.error_message(), HasSubstr("nothing was published"));
 }
 
+TEST_F(BrokerStreamsTest, AMessageOfOthersIsNotFoundAsOneThatIsNotThere) {
+  const std::string of_others = Publish(Flag()).message_id();
+  const std::string of_nobody =
+      MessageId(ParseMessageId(of_others).value() + 1000);
+  const auto ask = [this](const std::string& id) {
+    v1::GetMessageResponse response;
+    const grpc::Status status = GetMessage(kCounty, id, &response);
+    EXPECT_EQ(response.ByteSizeLong(), 0u);
+    EXPECT_EQ(status.error_code(), grpc::NOT_FOUND);
+    return std::vector<std::string>{
+        absl::StrReplaceAll(status.error_message(), {{id, "ID"}}),
+        absl::StrReplaceAll(status.error_details(), {{id, "ID"}})};
+  };
+  EXPECT_EQ(ask(of_others), ask(of_nobody));
+}
+
+TEST_F(BrokerStreamsTest, AnAnswerThatIsHeldBackSaysByWhichLeases) {
+  Publish(Flag());
+  const std::string held = Pull().ack_id();
+  v1::AcknowledgeAndPublishRequest request;
+  request.set_queue(kQueue);
+  for (const std::string& id :
+       {std::string("a-77-1"), held, std::string("a-78-2")}) {
+    request.add_ack_ids(id);
+  }
+  *request.add_messages() = Flag("emergency/RX1RA/replies");
+  grpc::ClientContext context;
+  v1::AcknowledgeAndPublishResponse response;
+  const grpc::Status status =
+      council_->AcknowledgeAndPublish(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::FAILED_PRECONDITION);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  google::rpc::PreconditionFailure failures;
+  ASSERT_TRUE(details.details(0).UnpackTo(&failures));
+  ASSERT_EQ(failures.violations_size(), 2);
+  EXPECT_EQ(failures.violations(0).subject(), "a-77-1");
+  EXPECT_EQ(failures.violations(1).subject(), "a-78-2");
+}
+
 TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
   v1::StreamingPullRequest request;
   request.set_queue(kQueue);
@@ -240,11 +304,7 @@ TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
   const auto first = council_->StreamingPull(&first_context);
   ASSERT_TRUE(first->Write(request));
   // It is there once a message has come.
-  grpc::ClientContext publish;
-  v1::PublishRequest flag;
-  *flag.add_messages() = Flag();
-  v1::PublishResponse published;
-  ASSERT_TRUE(hospital_->Publish(&publish, flag, &published).ok());
+  Publish(Flag());
   v1::StreamingPullResponse response;
   while (response.received_messages().empty()) {
     ASSERT_TRUE(first->Read(&response));

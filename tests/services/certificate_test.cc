@@ -1,14 +1,10 @@
 #include "services/common/certificate.h"
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/common/text_config.h"
-#include "tests/support/source_file.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/test_certificates.h"
 
 namespace baton {
 namespace {
@@ -17,29 +13,17 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// Certificates made by deploy/make-certs.
 class CertificateTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " --bad >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::string Pem(const std::string& name) {
+    return ReadFile(certs_ / (name + ".pem")).value();
   }
-  static void TearDownTestSuite() { delete certs_; }
-
-  static std::string Pem(const std::string& name) {
-    return ReadFile(*certs_ / (name + ".pem")).value();
-  }
-  static Certificate Of(const std::string& name) {
+  Certificate Of(const std::string& name) {
     return ReadCertificate(Pem(name)).value();
   }
 
-  static TempDir* certs_;
+  const TestCertificates certs_;
 };
-
-TempDir* CertificateTest::certs_ = nullptr;
 
 TEST_F(CertificateTest, SaysWhoseItIsAndFromWhenToWhen) {
   const Certificate hospital = Of("emergency-RX1RA");

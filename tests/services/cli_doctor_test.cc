@@ -1,6 +1,3 @@
-#include <cstdlib>
-#include <filesystem>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
@@ -13,7 +10,7 @@
 #include "services/common/certificate.h"
 #include "services/common/text_config.h"
 #include "tests/services/cli_fixture.h"
-#include "tests/support/source_file.h"
+#include "tests/support/test_certificates.h"
 
 namespace baton::cli {
 namespace {
@@ -42,15 +39,6 @@ class TestingService final : public v1::CaseService::Service {
 // says otherwise; with certificates made by deploy/make-certs.
 class DoctorTest : public CliTest {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " --bad >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  static void TearDownTestSuite() { delete certs_; }
-
   DoctorTest() {
     Serve({&service_});
     now_ = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()));
@@ -80,13 +68,13 @@ class DoctorTest : public CliTest {
       police_address: "police:1"
       server_name: "localhost"
     )",
-                                              {{"CERTS", certs_->path()},
+                                              {{"CERTS", certs_.path()},
                                                {"NAME", certificate}}));
   }
-  static std::string Pem(const std::string& name) {
-    return ReadFile(*certs_ / (name + ".pem")).value();
+  std::string Pem(const std::string& name) {
+    return ReadFile(certs_ / (name + ".pem")).value();
   }
-  static Handshake Shows(const std::string& name) {
+  Handshake Shows(const std::string& name) {
     return {.connected = {}, .secured = {}, .certificates = Pem(name)};
   }
   static Handshake Nobody() {
@@ -132,12 +120,10 @@ class DoctorTest : public CliTest {
     EXPECT_EQ(code_, verdict == "OK" ? code_ : ExitCode::kError);
   }
 
-  static TempDir* certs_;
+  const TestCertificates certs_;
   TestingService service_;
   ExitCode code_ = ExitCode::kOk;
 };
-
-TempDir* DoctorTest::certs_ = nullptr;
 
 // --- The command.
 

@@ -1,11 +1,10 @@
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "baton/v1/directory_service.grpc.pb.h"
 #include "services/cli/environment_tag.h"
 #include "tests/services/cli_fixture.h"
-#include "tests/support/source_file.h"
+#include "tests/support/test_certificates.h"
 
 namespace baton::cli {
 namespace {
@@ -52,13 +51,9 @@ class CliEnvironmentTest : public CliTest {
 
   // A certificate of `trust_domain`, as the configuration names it.
   void UseCertificateOf(const std::string& trust_domain) {
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string certs = dir_ / trust_domain;
-    const std::string command = make_certs + " " + certs + " --trust-domain " +
-                                trust_domain + " >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    const TestCertificates certificates(trust_domain);
     std::filesystem::copy_file(
-        certs + "/operator-OPS.pem", dir_ / "c.pem",
+        certificates / "operator-OPS.pem", dir_ / "c.pem",
         std::filesystem::copy_options::overwrite_existing);
   }
 

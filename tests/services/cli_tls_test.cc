@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -16,6 +15,7 @@
 #include "services/common/tls.h"
 #include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_certificates.h"
 
 namespace baton {
 namespace {
@@ -25,22 +25,9 @@ using ::testing::HasSubstr;
 // A service behind mutual TLS, and certificates made by deploy/make-certs.
 class TlsTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " --bad >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  static void TearDownTestSuite() { delete certs_; }
-
   // The files of `name`, trusting the authority of the test.
-  static v1::TlsConfig Files(const std::string& name) {
-    v1::TlsConfig config;
-    config.set_ca_file(*certs_ / "ca.pem");
-    config.set_certificate_file(*certs_ / (name + ".pem"));
-    config.set_key_file(*certs_ / (name + ".key"));
-    return config;
+  v1::TlsConfig Files(const std::string& name) const {
+    return certs_.FilesOf(name);
   }
 
   void Serve(const v1::TlsConfig& config) {
@@ -71,13 +58,11 @@ class TlsTest : public testing::Test {
         from, to, std::filesystem::copy_options::overwrite_existing);
   }
 
-  static TempDir* certs_;
+  const TestCertificates certs_;
   v1::EmergencyService::Service service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };
-
-TempDir* TlsTest::certs_ = nullptr;
 
 TEST_F(TlsTest, AgenciesOfOneAuthorityTalk) {
   Serve(Files("exchange-baton"));
@@ -136,8 +121,8 @@ TEST_F(TlsTest, ReplacedFilesAreTakenUpWithoutARestart) {
             grpc::StatusCode::UNAVAILABLE);
 
   std::ofstream(dir / "both.pem")
-      << std::ifstream(*certs_ / "ca.pem").rdbuf()
-      << std::ifstream(*certs_ / "bad/ca.pem").rdbuf();
+      << std::ifstream(certs_ / "ca.pem").rdbuf()
+      << std::ifstream(certs_ / "bad/ca.pem").rdbuf();
   std::filesystem::rename(dir / "both.pem", dir / "ca.pem");
   auto channel = Dial("127.0.0.1:" + std::to_string(port_), "localhost",
                       Files("bad/foreign"));

@@ -1,5 +1,3 @@
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -14,16 +12,14 @@
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
-#include "services/broker/broker.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
 #include "services/council/council.h"
-#include "tests/support/broker_text.h"
 #include "tests/support/fault_file_system.h"
-#include "tests/support/source_file.h"
+#include "tests/support/served_broker.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -34,22 +30,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-constexpr char kAgencies[] = R"(
-  agencies {
-    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
-    desks { name: "replies" }
-  }
-  agencies {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    phone: "0115 496 0200"
-    desks { name: "intake" }
-  }
-  unknown_recipient_desk {
-    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
-    desk: "intake"
-  }
-)";
 
 constexpr char kAccess[] = R"(
   rules {
@@ -98,33 +78,17 @@ v1::Actor Worker() {
 // for main(), over mutual TLS.
 class CouncilServiceTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " --bad >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  static void TearDownTestSuite() { delete certs_; }
-
   std::string Write(const std::string& name, const std::string& text) {
     const std::string file = dir_ / name;
     std::ofstream(file) << absl::StrReplaceAll(
-        text, {{"CERTS", certs_->path()},
+        text, {{"CERTS", exchange_.certificates().path()},
                {"EXCHANGE", absl::StrCat(exchange_port_)}});
     return file;
   }
 
   void StartExchange() {
-    Write("access.txtpb", kAccess);
-    const auto config = ReadBrokerConfig(
-        Write("broker.txtpb", absl::StrCat(kBrokerText, kAgencies)));
-    ASSERT_TRUE(config.ok()) << config.status();
-    auto broker = Broker::Start(*config, &clock_, &random_,
-                                rocksdb::FileSystem::Default());
-    ASSERT_TRUE(broker.ok()) << broker.status();
-    broker_ = *std::move(broker);
-    exchange_port_ = broker_->port();
+    exchange_.Start(kHospitalAndCouncils, kAccess);
+    exchange_port_ = exchange_.port();
   }
 
   void StartCouncil() {
@@ -141,11 +105,8 @@ class CouncilServiceTest : public testing::Test {
   }
 
   std::shared_ptr<grpc::Channel> DialAs(const std::string& name, int port) {
-    v1::TlsConfig tls;
-    tls.set_ca_file(*certs_ / "ca.pem");
-    tls.set_certificate_file(*certs_ / (name + ".pem"));
-    tls.set_key_file(*certs_ / (name + ".key"));
-    auto channel = Dial(absl::StrCat("127.0.0.1:", port), "localhost", tls);
+    auto channel = Dial(absl::StrCat("127.0.0.1:", port), "localhost",
+                        exchange_.certificates().FilesOf(name));
     EXPECT_TRUE(channel.ok()) << channel.status();
     return *channel;
   }
@@ -174,27 +135,15 @@ class CouncilServiceTest : public testing::Test {
   // The hospital flags a child; the matter's id.
   std::string Flag(const std::string& key) {
     v1::PublishRequest request;
-    v1::Message* const message = request.add_messages();
-    message->set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::Recipient* const recipient = message->add_recipients();
-    *recipient->mutable_address() =
-        ParseQueueName("council/E06000018/intake").value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message->set_idempotency_key(key);
-    *message->mutable_idempotency_time() = ToProto(clock_.Now().wall);
-    message->set_priority(v1::PRIORITY_URGENT);
-    message->set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message->set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message->set_environment(v1::ENVIRONMENT_TRAINING);
-    message->set_format_version(1);
-    v1::PayloadPart* const part = message->add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
+    v1::Message& message = *request.add_messages();
+    message = exchange_.Flag("council/E06000018/intake");
+    message.set_idempotency_key(key);
+    message.set_priority(v1::PRIORITY_URGENT);
     v1::WaitingFlag flag;
     flag.set_sender_reference(key);
-    part->set_content(flag.SerializeAsString());
+    message.mutable_payload(0)->set_content(flag.SerializeAsString());
     const auto stub =
-        v1::BrokerService::NewStub(DialAs("emergency-RX1RA", exchange_port_));
+        v1::BrokerService::NewStub(exchange_.DialAs("emergency-RX1RA"));
     const auto response =
         Call(stub.get(), &v1::BrokerService::Stub::Publish, request);
     EXPECT_TRUE(response.ok()) << response.status();
@@ -237,18 +186,15 @@ class CouncilServiceTest : public testing::Test {
                 request);
   }
 
-  static TempDir* certs_;
+  ServedBroker exchange_;
   const TempDir dir_;
   SystemClock clock_;
   SystemRandom random_;
   std::shared_ptr<rocksdb::FileSystem> file_system_ =
       rocksdb::FileSystem::Default();
   int exchange_port_ = 1;  // Nobody listens there.
-  std::unique_ptr<Broker> broker_;
   std::unique_ptr<Council> council_;
 };
-
-TempDir* CouncilServiceTest::certs_ = nullptr;
 
 // One StreamIntake of a consuming system.
 class Stream {
@@ -354,7 +300,7 @@ TEST_F(CouncilServiceTest, AFlagIsReadTakenDecidedAndTheHospitalKnows) {
   EXPECT_EQ(decided->item().state(), v1::MATTER_STATE_DECIDED);
 
   const v1::Matter matter =
-      WatchUntil(DialAs("emergency-RX1RA", exchange_port_), matter_id,
+      WatchUntil(exchange_.DialAs("emergency-RX1RA"), matter_id,
                  [](const v1::Matter& matter) {
                    return matter.has_decided() && matter.has_first_read();
                  });

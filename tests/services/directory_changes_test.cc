@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -34,6 +35,10 @@ class DirectoryChangesTest : public testing::Test {
     agency.set_name("Example Academy");
     for (const std::string& desk : desks) agency.add_desks()->set_name(desk);
     return agency;
+  }
+
+  static Identity SchoolOffice() {
+    return {.agency = ParseAgency(kSchool).value(), .key_id = "12345678"};
   }
 
   absl::StatusOr<AgencyChange> Change(ChangeAgencyCommand command) {
@@ -69,10 +74,13 @@ class DirectoryChangesTest : public testing::Test {
     command.custody_commit = exchange_.Head().commit();
     return Change(std::move(command));
   }
-  std::string SendTo(const std::string& queue) {
+  v1::PublishReceipt Send(const std::string& queue) {
     v1::Message message = TextMessage("hello");
     *message.mutable_recipients(0)->mutable_address() = AddressOf(queue);
-    const auto receipt = exchange_.Accept(HospitalCaller(), message);
+    return exchange_.Accept(HospitalCaller(), message);
+  }
+  std::string SendTo(const std::string& queue) {
+    const v1::PublishReceipt receipt = Send(queue);
     for (const v1::Mark& mark : receipt.marks()) {
       if (mark.code() == v1::MARK_CODE_UNKNOWN_RECIPIENT) return "unknown";
     }
@@ -199,10 +207,7 @@ TEST_F(DirectoryChangesTest, AQueueThatHoldsMessagesIsNotTakenAway) {
   EXPECT_TRUE(Put(School({"office"})).ok());  // The other one may go.
 
   const auto consumer = exchange_.Consume(kOffice);
-  ASSERT_TRUE(exchange_
-                  .Ack(consumer->Next(), kOffice,
-                       {.agency = ParseAgency(kSchool).value(), .key_id = ""})
-                  .ok());
+  ASSERT_TRUE(exchange_.Ack(consumer->Next(), kOffice, SchoolOffice()).ok());
   EXPECT_TRUE(Remove(kSchool).ok());
 }
 
@@ -213,6 +218,54 @@ TEST_F(DirectoryChangesTest, MessagesToARemovedDeskGoToTheDeskForUnknown) {
   EXPECT_EQ(SendTo(kOffice), "unknown");
   EXPECT_EQ(exchange_.QueueOnDisk(kUnknownDesk).message_count(), 1u);
   EXPECT_EQ(exchange_.QueueOnDisk(kOffice).message_count(), 0u);
+}
+
+TEST_F(DirectoryChangesTest, HowCopiesWereSettledOutlivesTheirDesk) {
+  ASSERT_TRUE(Put(School()).ok());
+  const v1::PublishReceipt receipt = Send(kOffice);
+  const auto consumer = exchange_.Consume(kOffice, {.name = "office-1"});
+  ASSERT_TRUE(exchange_.Ack(consumer->Next(), kOffice, SchoolOffice()).ok());
+  ASSERT_TRUE(Remove(kSchool).ok());
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    if (restarted) exchange_.Restart();
+    const v1::DeliveryRecord copy = exchange_.Copy(kOffice, receipt);
+    EXPECT_EQ(copy.state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+    EXPECT_EQ(copy.consumer(), "office-1");
+  }
+  // And when the desk comes back.
+  ASSERT_TRUE(Put(School()).ok());
+  EXPECT_THAT(exchange_.Consume(kOffice)->TakeAll(), IsEmpty());
+  EXPECT_EQ(exchange_.Copy(kOffice, receipt).state(),
+            v1::DELIVERY_STATE_ACKNOWLEDGED);
+}
+
+TEST_F(DirectoryChangesTest, WhatIsSettledInTheStepThatTakesItsDeskIsFound) {
+  ASSERT_TRUE(Put(School({"office", "nurse"})).ok());
+  const v1::PublishReceipt receipt = Send(kOffice);
+  const auto consumer = exchange_.Consume(kOffice);
+  std::vector<Command> commands;
+  commands.push_back(SettleCommand{.caller = SchoolOffice(),
+                                   .kind = SettleKind::kAcknowledge,
+                                   .queue = kOffice,
+                                   .ack_ids = {consumer->Next().ack_id()},
+                                   .reason = "",
+                                   .duration = std::nullopt,
+                                   .done = [](const auto&) {}});
+  ChangeAgencyCommand narrow;
+  narrow.caller = OperatorCaller();
+  narrow.request_id = "narrow";
+  narrow.agency = School({"nurse"});
+  narrow.custody_commit = exchange_.Head().commit();
+  narrow.done = [](const absl::StatusOr<AgencyChange>& change) {
+    EXPECT_TRUE(change.ok()) << change.status();
+  };
+  commands.push_back(std::move(narrow));
+  exchange_.Step(std::move(commands));
+  EXPECT_FALSE(Knows(kOffice));
+  exchange_.Restart();
+  EXPECT_EQ(exchange_.Copy(kOffice, receipt).state(),
+            v1::DELIVERY_STATE_ACKNOWLEDGED);
 }
 
 TEST_F(DirectoryChangesTest, OneStepSeesItsOwnChanges) {

@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -19,8 +18,9 @@
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
 #include "services/common/tls.h"
-#include "tests/support/source_file.h"
+#include "tests/support/broker_text.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_certificates.h"
 
 namespace baton {
 namespace {
@@ -29,20 +29,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr char kConfig[] = R"(
-listen_address: "127.0.0.1:0"
-tls {
-  ca_file: "CERTS/ca.pem"
-  certificate_file: "CERTS/exchange-baton.pem"
-  key_file: "CERTS/exchange-baton.key"
-}
-trust_domain: "TRUST_DOMAIN"
-environment: ENVIRONMENT_MODE
-data_directory: "broker"
-vault_key_file: "CERTS/vault.key"
-checkpoint_key_file: "CERTS/checkpoint.key"
-checkpoint_origin: "baton.test/nottingham"
-access_file: "access.txtpb"
+// One desk has a quota and a team.
+constexpr char kAgencies[] = R"(
 agencies {
   agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
   desks { name: "replies" max_messages: 7 team: "nurses" }
@@ -89,25 +77,6 @@ constexpr char kOperator[] = "operator-OPS";
 // An exchange, whole but for main().
 class DirectoryServiceTest : public testing::Test {
  protected:
-  // Certificates of a training exchange and of a live one.
-  static void SetUpTestSuite() {
-    training_ = new TempDir();
-    live_ = new TempDir();
-    MakeCerts(*training_, "baton.test");
-    MakeCerts(*live_, "baton.example");
-  }
-  static void TearDownTestSuite() {
-    delete training_;
-    delete live_;
-  }
-  static void MakeCerts(const TempDir& directory, const std::string& domain) {
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        absl::StrCat(make_certs, " ", directory.path(), " --trust-domain ",
-                     domain, " >/dev/null");
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-
   std::string Write(const std::string& name, const std::string& text) {
     const std::string file = dir_ / name;
     std::ofstream(file) << text;
@@ -117,14 +86,17 @@ class DirectoryServiceTest : public testing::Test {
                                           const std::string& trust_domain,
                                           const std::string& mode) {
     Write("access.txtpb", kAccess);
-    return ReadBrokerConfig(
-        Write("broker.txtpb",
-              absl::StrReplaceAll(kConfig, {{"CERTS", certs},
-                                            {"TRUST_DOMAIN", trust_domain},
-                                            {"MODE", mode}})));
+    return ReadBrokerConfig(Write(
+        "broker.txtpb",
+        absl::StrReplaceAll(
+            absl::StrCat(kBrokerText, kAgencies),
+            {{"CERTS", certs},
+             {"trust_domain: \"baton.test\"",
+              absl::StrCat("trust_domain: \"", trust_domain, "\"")},
+             {"ENVIRONMENT_TRAINING", absl::StrCat("ENVIRONMENT_", mode)}})));
   }
   void Start() {
-    StartWith(Config(training_->path(), "baton.test", "TRAINING"));
+    StartWith(Config(training_.path(), "baton.test", "TRAINING"));
   }
   void StartWith(const absl::StatusOr<v1::BrokerConfig>& config) {
     ASSERT_TRUE(config.ok()) << config.status();
@@ -139,19 +111,15 @@ class DirectoryServiceTest : public testing::Test {
   }
 
   std::shared_ptr<grpc::Channel> DialAs(const std::string& name,
-                                        const TempDir& certs) {
-    v1::TlsConfig tls;
-    tls.set_ca_file(certs / "ca.pem");
-    tls.set_certificate_file(certs / (name + ".pem"));
-    tls.set_key_file(certs / (name + ".key"));
-    auto channel =
-        Dial(absl::StrCat("127.0.0.1:", broker_->port()), "localhost", tls);
+                                        const TestCertificates& certs) {
+    auto channel = Dial(absl::StrCat("127.0.0.1:", broker_->port()),
+                        "localhost", certs.FilesOf(name));
     EXPECT_TRUE(channel.ok()) << channel.status();
     return *channel;
   }
   template <typename Service>
   std::unique_ptr<typename Service::Stub> As(const std::string& name) {
-    return Service::NewStub(DialAs(name, *training_));
+    return Service::NewStub(DialAs(name, training_));
   }
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -239,17 +207,14 @@ class DirectoryServiceTest : public testing::Test {
     return Call(stub, &v1::BrokerService::Stub::Acknowledge, request).status();
   }
 
-  static TempDir* training_;
-  static TempDir* live_;
+  const TestCertificates training_{"baton.test"};
+  const TestCertificates live_{"baton.example"};
   const TempDir dir_;
   SystemClock clock_;
   SystemRandom random_;
   std::unique_ptr<Broker> broker_;
   int requests_ = 0;
 };
-
-TempDir* DirectoryServiceTest::training_ = nullptr;
-TempDir* DirectoryServiceTest::live_ = nullptr;
 
 // --- The directory.
 
@@ -447,48 +412,48 @@ TEST_F(DirectoryServiceTest, ARealNhsNumberIsRefusedInTraining) {
 TEST_F(DirectoryServiceTest, ALiveExchangeRefusesATrainingTrustDomainAndBack) {
   EXPECT_THAT(
       std::string(
-          Config(training_->path(), "baton.test", "LIVE").status().message()),
+          Config(training_.path(), "baton.test", "LIVE").status().message()),
       AllOf(HasSubstr("broker.txtpb:8"), HasSubstr("trust_domain")));
-  EXPECT_THAT(std::string(Config(live_->path(), "baton.example", "TRAINING")
-                              .status()
-                              .message()),
-              AllOf(HasSubstr("broker.txtpb:8"), HasSubstr("trust_domain")));
+  EXPECT_THAT(
+      std::string(
+          Config(live_.path(), "baton.example", "TRAINING").status().message()),
+      AllOf(HasSubstr("broker.txtpb:8"), HasSubstr("trust_domain")));
 }
 
 TEST_F(DirectoryServiceTest, AnExchangeTrustsNoOtherExchangesAuthority) {
   // Live by name, with the certificates of training.
   const absl::Status refused =
-      Config(training_->path(), "baton.example", "LIVE").status();
+      Config(training_.path(), "baton.example", "LIVE").status();
   EXPECT_THAT(
       std::string(refused.message()),
       AllOf(HasSubstr("broker.txtpb:4"), HasSubstr("tls.ca_file"),
             HasSubstr("broker.txtpb:5"), HasSubstr("tls.certificate_file"),
             HasSubstr("trust domain baton.test (training)")));
-  EXPECT_TRUE(Config(live_->path(), "baton.example", "LIVE").ok());
+  EXPECT_TRUE(Config(live_.path(), "baton.example", "LIVE").ok());
 }
 
 TEST_F(DirectoryServiceTest, LiveAndTrainingDoNotSpeakToEachOther) {
   v1::GetAgencyRequest request;
   *request.mutable_agency() = ParseAgency("emergency/RX1RA").value();
-  const auto call = [&](const TempDir& certs) {
+  const auto call = [&](const TestCertificates& certs) {
     return Call(v1::DirectoryService::NewStub(DialAs(kCouncil, certs)),
                 &Stub::GetAgency, request)
         .status();
   };
   Start();
-  EXPECT_TRUE(call(*training_).ok());
-  const absl::Status refused = call(*live_);
+  EXPECT_TRUE(call(training_).ok());
+  const absl::Status refused = call(live_);
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(refused.message()),
               HasSubstr(kForeignAuthority));  // The cli explains it.
   broker_.reset();
   std::filesystem::remove_all(dir_ / "broker");
-  StartWith(Config(live_->path(), "baton.example", "LIVE"));
-  EXPECT_TRUE(call(*live_).ok());
-  EXPECT_EQ(call(*training_).code(), absl::StatusCode::kUnavailable);
+  StartWith(Config(live_.path(), "baton.example", "LIVE"));
+  EXPECT_TRUE(call(live_).ok());
+  EXPECT_EQ(call(training_).code(), absl::StatusCode::kUnavailable);
   // Nor does the disk of one open for the other.
   broker_.reset();
-  const auto config = Config(training_->path(), "baton.test", "TRAINING");
+  const auto config = Config(training_.path(), "baton.test", "TRAINING");
   ASSERT_TRUE(config.ok()) << config.status();
   const auto other =
       Broker::Start(*config, &clock_, &random_, rocksdb::FileSystem::Default());

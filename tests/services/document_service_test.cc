@@ -1,5 +1,3 @@
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -13,7 +11,6 @@
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
-#include "services/broker/broker.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/rpc_status.h"
@@ -22,8 +19,7 @@
 #include "services/school/school.h"
 #include "storage/crypto.h"
 #include "tests/support/breaking_line.h"
-#include "tests/support/broker_text.h"
-#include "tests/support/source_file.h"
+#include "tests/support/served_broker.h"
 #include "tests/support/temp_dir.h"
 
 namespace baton {
@@ -104,28 +100,12 @@ void SetDeadline(grpc::ClientContext* context) {
 // over mutual TLS; the school's line to the exchange can break.
 class DocumentServiceTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    certs_ = new TempDir();
-    const std::string make_certs = SourceFile("deploy/make-certs");
-    const std::string command =
-        make_certs + " " + certs_->path() + " >/dev/null";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-  }
-  static void TearDownTestSuite() { delete certs_; }
-
   void SetUp() override {
-    Write("access.txtpb", kAccess, {});
-    const auto config = ReadBrokerConfig(
-        Write("broker.txtpb", absl::StrCat(kBrokerText, kAgencies), {}));
-    ASSERT_TRUE(config.ok()) << config.status();
-    auto broker = Broker::Start(*config, &clock_, &random_,
-                                rocksdb::FileSystem::Default());
-    ASSERT_TRUE(broker.ok()) << broker.status();
-    broker_ = *std::move(broker);
-    line_ = std::make_unique<BreakingLine>(broker_->port());
+    broker_.Start(kAgencies, kAccess);
+    line_ = std::make_unique<BreakingLine>(broker_.port());
     StartSchool();
     const auto council = Council::ReadConfig(WriteAgency(
-        "council", "AGENCY_CLASS_COUNCIL", "E06000018", broker_->port(), ""));
+        "council", "AGENCY_CLASS_COUNCIL", "E06000018", broker_.port(), ""));
     ASSERT_TRUE(council.ok()) << council.status();
     auto started = Council::Start(*council, &clock_, &random_,
                                   rocksdb::FileSystem::Default());
@@ -147,7 +127,7 @@ class DocumentServiceTest : public testing::Test {
   std::string Write(
       const std::string& name, const std::string& text,
       std::vector<std::pair<absl::string_view, absl::string_view>> words) {
-    words.emplace_back("CERTS", certs_->path());
+    words.emplace_back("CERTS", broker_.certificates().path());
     const std::string file = dir_ / name;
     std::ofstream(file) << absl::StrReplaceAll(text, words);
     return file;
@@ -165,12 +145,8 @@ class DocumentServiceTest : public testing::Test {
   }
 
   std::shared_ptr<grpc::Channel> Channel(const std::string& name, int port) {
-    v1::TlsConfig tls;
-    tls.set_ca_file(*certs_ / "ca.pem");
-    tls.set_certificate_file(*certs_ / (name + ".pem"));
-    tls.set_key_file(*certs_ / (name + ".key"));
-    auto channel =
-        baton::Dial(absl::StrCat("127.0.0.1:", port), "localhost", tls);
+    auto channel = baton::Dial(absl::StrCat("127.0.0.1:", port), "localhost",
+                               broker_.certificates().FilesOf(name));
     EXPECT_TRUE(channel.ok()) << channel.status();
     return *channel;
   }
@@ -256,9 +232,9 @@ class DocumentServiceTest : public testing::Test {
     grpc::ClientContext context;
     SetDeadline(&context);
     v1::GetUploadResponse response;
-    const auto status = v1::AttachmentService::NewStub(
-                            Channel("school-123401", broker_->port()))
-                            ->GetUpload(&context, request, &response);
+    const auto status =
+        v1::AttachmentService::NewStub(Channel("school-123401", broker_.port()))
+            ->GetUpload(&context, request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return status.ok() ? response.durable_bytes() : 1 << 30;
   }
@@ -307,17 +283,14 @@ class DocumentServiceTest : public testing::Test {
     return bytes;
   }
 
-  static TempDir* certs_;
   const TempDir dir_;
   SystemClock clock_;
   SystemRandom random_;
-  std::unique_ptr<Broker> broker_;
+  ServedBroker broker_;
   std::unique_ptr<BreakingLine> line_;
   std::unique_ptr<School> school_;
   std::unique_ptr<Council> council_;
 };
-
-TempDir* DocumentServiceTest::certs_ = nullptr;
 
 TEST_F(DocumentServiceTest, GoesFromTheSchoolToTheCouncilsScreen) {
   const std::string picture = Picture((700 << 10) + 7);
@@ -399,7 +372,7 @@ TEST_F(DocumentServiceTest, WhoWantsToReadLearnsThatTheExchangeIsAway) {
   ASSERT_TRUE(Add(school.get(), Form(picture), picture).ok());
   const v1::Message message = NextAttachment();
   ASSERT_EQ(message.matter_ids_size(), 1);
-  broker_.reset();
+  broker_.Stop();
   const auto council = AtCouncil();
   EXPECT_TRUE(
       absl::IsUnavailable(Fetch(council.get(), message.matter_ids(0),

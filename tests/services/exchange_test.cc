@@ -373,6 +373,61 @@ TEST_F(AcknowledgeAndPublishTest, BothHappenInOneCommitOrNeither) {
             done.published->receipts(0).message_id());
 }
 
+TEST_F(AcknowledgeAndPublishTest, OneLeaseThatIsNotHeldHoldsBackEverything) {
+  const auto consumer = exchange_.Consume(kIntake);
+  std::vector<v1::PublishReceipt> receipts;
+  for (const char* text : {"a", "b", "c"}) {
+    receipts.push_back(exchange_.Publish(text));
+  }
+  const std::vector<v1::ReceivedMessage> held = consumer->TakeAll();
+  ASSERT_THAT(held, SizeIs(3));
+  EXPECT_TRUE(exchange_.Nack(held[1], "full", absl::Minutes(5)).ok());
+
+  const v1::Message reply = TextMessage("reply");
+  const uint64_t sequence = exchange_.Head().last_sequence();
+  const auto refused =
+      Do({held[0].ack_id(), held[1].ack_id(), "bad", held[2].ack_id()}, reply);
+  ASSERT_THAT(refused.settled.statuses, SizeIs(4));
+  EXPECT_TRUE(refused.settled.statuses[0].ok());
+  EXPECT_EQ(refused.settled.statuses[1].code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.settled.statuses[1].message()),
+              HasSubstr("ended at 2026-01-01T00:00:00.000Z: full"));
+  EXPECT_EQ(refused.settled.statuses[2].code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(refused.settled.statuses[3].ok());
+  EXPECT_EQ(exchange_.Head().last_sequence(), sequence);
+  EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DELIVERED), IsEmpty());
+  EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DENIED), SizeIs(1));
+  for (const int i : {0, 2}) {
+    EXPECT_EQ(SettledOnDisk(receipts[i]).state(), v1::DELIVERY_STATE_LEASED);
+  }
+
+  const auto done = Do({held[0].ack_id(), held[2].ack_id()}, reply);
+  ASSERT_TRUE(done.published.ok()) << done.published.status();
+  EXPECT_FALSE(done.published->receipts(0).repeat());
+  for (const int i : {0, 2}) {
+    EXPECT_EQ(SettledOnDisk(receipts[i]).state(),
+              v1::DELIVERY_STATE_ACKNOWLEDGED);
+  }
+}
+
+TEST_F(AcknowledgeAndPublishTest, WhatWasSettledOtherwiseHoldsBackEverything) {
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  exchange_.Publish("b");
+  const std::string lease = consumer->Next().ack_id();
+  EXPECT_TRUE(exchange_.Reject(consumer->Next(), "cannot be read").ok());
+  const uint64_t sequence = exchange_.Head().last_sequence();
+  const auto refused =
+      Do({lease, FormatAckId({sequence, 1})}, TextMessage("reply"));
+  ASSERT_THAT(refused.settled.statuses, SizeIs(2));
+  EXPECT_THAT(std::string(refused.settled.statuses[1].message()),
+              HasSubstr("settled as DELIVERY_STATE_DEAD_LETTERED"));
+  EXPECT_EQ(exchange_.Head().last_sequence(), sequence);
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_LEASED);
+}
+
 // --- Streams of messages.
 
 TEST_F(ExchangeTest, MessagesOfAStreamAreDecidedOneByOne) {
@@ -419,6 +474,30 @@ TEST_F(ExchangeTest, MessagesThatJoinAreThereAfterARestart) {
   exchange_.Restart();
   exchange_.Step();
   EXPECT_EQ(exchange_.Conversation(first.conversation_id()).message_count(), 6);
+}
+
+TEST_F(ExchangeTest, ADamagedRecordOfWhatJoinedStopsTheExchange) {
+  const v1::PublishReceipt first = exchange_.Publish("a");
+  v1::Message more = TextMessage("more");
+  more.set_conversation_id(first.conversation_id());
+  exchange_.Accept(HospitalCaller(), more);
+  const std::string key = JoinedKey(exchange_.Head().commit());
+  const auto joined = exchange_.Read<v1::JoinedMessages>(key);
+  ASSERT_TRUE(joined.has_value());
+  v1::JoinedMessages no_sequence = *joined;
+  no_sequence.add_conversations(1);
+  v1::JoinedMessages no_conversation = *joined;
+  no_conversation.add_sequences(1);
+  for (const std::string& bytes :
+       {std::string("\xff"), no_sequence.SerializeAsString(),
+        no_conversation.SerializeAsString()}) {
+    SCOPED_TRACE(testing::PrintToString(bytes));
+    exchange_.Damage(key, bytes);
+    EXPECT_EQ(exchange_.Reopen().code(), absl::StatusCode::kDataLoss);
+  }
+  exchange_.Damage(key, joined->SerializeAsString());
+  exchange_.Restart();
+  EXPECT_EQ(exchange_.Conversation(first.conversation_id()).message_count(), 2);
 }
 
 TEST_F(ExchangeTest, RecordsOfConversationsAreWrittenInTheEnd) {
@@ -980,6 +1059,78 @@ TEST_F(ExchangeTest, ADamagedQueueRecordStopsTheExchange) {
   const uint64_t commit = exchange_.Head().commit();
   exchange_.Damage(QueueChangesKey(kIntake, commit), "\xff");
   EXPECT_EQ(exchange_.Reopen().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ExchangeTest, UnequalColumnsOfAQueueRecordStopTheExchange) {
+  const auto consumer = exchange_.Consume(kIntake, {.name = "mash-1"});
+  exchange_.Publish("a");
+  const std::string key = QueueChangesKey(kIntake, exchange_.Head().commit());
+  const auto whole = exchange_.Read<v1::QueueChanges>(key);
+  ASSERT_TRUE(whole.has_value());
+  ASSERT_EQ(whole->added_sequences_size(), 1);
+  ASSERT_EQ(whole->leased_sequences_size(), 1);
+  const std::vector<
+      std::pair<const char*, std::function<void(v1::QueueChanges*)>>>
+      damages = {
+          {"sequences", [](auto* changes) { changes->add_added_sequences(1); }},
+          {"keys", [](auto* changes) { changes->add_added_key_hashes(1); }},
+          {"no keys", [](auto* changes) { changes->clear_added_key_hashes(); }},
+          {"sizes", [](auto* changes) { changes->add_added_sizes(1); }},
+          {"senders", [](auto* changes) { changes->add_added_senders(0); }},
+          {"traits", [](auto* changes) { changes->add_added_traits(1); }},
+          {"leased", [](auto* changes) { changes->add_leased_sequences(0); }},
+          {"consumers",
+           [](auto* changes) { changes->add_leased_consumers(0); }},
+          {"states",
+           [](auto* changes) {
+             changes->add_settled_states(v1::DELIVERY_STATE_ACKNOWLEDGED);
+           }},
+          {"a sender of no name",
+           [](auto* changes) { changes->set_added_senders(0, 2); }},
+          {"a consumer of no name",
+           [](auto* changes) { changes->set_leased_consumers(0, 2); }},
+          {"a settled copy among the unsettled", [](auto* changes) {
+             changes->add_whole()->mutable_entry()->set_state(
+                 v1::DELIVERY_STATE_ACKNOWLEDGED);
+           }}};
+  for (const auto& [column, damage] : damages) {
+    SCOPED_TRACE(column);
+    v1::QueueChanges changes = *whole;
+    damage(&changes);
+    exchange_.Damage(key, changes.SerializeAsString());
+    EXPECT_EQ(exchange_.Reopen().code(), absl::StatusCode::kDataLoss);
+  }
+  exchange_.Damage(key, whole->SerializeAsString());
+  EXPECT_TRUE(exchange_.Reopen().ok());
+}
+
+TEST_F(ExchangeTest, AQueueThatWasGivenAMessageTwiceStopsTheExchange) {
+  exchange_.Publish("a");
+  const std::string first_key =
+      QueueChangesKey(kIntake, exchange_.Head().commit());
+  const auto first = exchange_.Read<v1::QueueChanges>(first_key);
+  ASSERT_TRUE(first.has_value());
+  exchange_.Publish("b");
+  const std::string second_key =
+      QueueChangesKey(kIntake, exchange_.Head().commit());
+  const auto second = exchange_.Read<v1::QueueChanges>(second_key);
+  ASSERT_TRUE(second.has_value());
+
+  exchange_.Damage(second_key, first->SerializeAsString());
+  const absl::Status by_two_records = exchange_.Reopen();
+  EXPECT_EQ(by_two_records.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(by_two_records.message()), HasSubstr("twice"));
+
+  v1::QueueChanges twice = *second;
+  twice.add_added_sequences(0);  // The difference to the one before.
+  twice.add_added_key_hashes(second->added_key_hashes(0));
+  twice.add_added_sizes(second->added_sizes(0));
+  twice.add_added_senders(second->added_senders(0));
+  twice.add_added_traits(second->added_traits(0));
+  exchange_.Damage(second_key, twice.SerializeAsString());
+  const absl::Status by_one_record = exchange_.Reopen();
+  EXPECT_EQ(by_one_record.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(by_one_record.message()), HasSubstr("twice"));
 }
 
 // What the disk did must not pass for an answer to the caller.

@@ -144,6 +144,18 @@ class SequencerTest : public testing::Test {
                          .duration = std::nullopt,
                          .done = [this](const auto&) { replies_.Add("ack"); }};
   }
+  Command AckAndPublishOf(const std::string& ack_id, const std::string& text) {
+    AcknowledgeAndPublishCommand command;
+    command.caller = CouncilCaller();
+    command.queue = kIntake;
+    command.ack_ids = {ack_id};
+    *command.request.add_messages() = TextMessage(text);
+    command.done = [this, text](const auto& result) {
+      EXPECT_TRUE(result->published.ok());
+      replies_.Add(text);
+    };
+    return command;
+  }
 
   ExchangeFixture exchange_;
   Gate gate_;
@@ -244,6 +256,23 @@ TEST_F(SequencerTest, RefusesMessagesBeforeSettlements) {
   EXPECT_EQ(replies_.Await(7).back(), "c");
 }
 
+// A consumer that is gone must not keep its queue.
+TEST_F(SequencerTest, NeverRefusesAnUnsubscribeForRoom) {
+  const auto gone = exchange_.Consume(kIntake);
+  Make(/*max_pending=*/1);
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  ASSERT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
+  ASSERT_EQ(sequencer_->Submit(GrantCommand{kIntake, gone->id, 1, 1}).code(),
+            absl::StatusCode::kResourceExhausted);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(sequencer_->Submit(UnsubscribeCommand{kIntake, gone->id}).ok());
+  }
+  Run();
+  EXPECT_THAT(replies_.Await(2), ElementsAre("a", "ack"));
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(gone->TakeAll(), IsEmpty());
+}
+
 TEST_F(SequencerTest, RefusesMessagesWhileTheDiskIsLow) {
   Begin();
   sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
@@ -252,6 +281,28 @@ TEST_F(SequencerTest, RefusesMessagesWhileTheDiskIsLow) {
   sequencer_->RefusePublish(absl::OkStatus());
   EXPECT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
   EXPECT_THAT(replies_.Await(2), ElementsAre("ack", "a"));
+}
+
+// It brings a message, though it settles others.
+TEST_F(SequencerTest, RefusesToAcknowledgeAndPublishWhileTheDiskIsLow) {
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Publish("question");
+  const std::string lease = consumer->Next().ack_id();
+  Begin();
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  EXPECT_EQ(sequencer_->Submit(AckAndPublishOf(lease, "answer")).message(),
+            "the disk is low");
+  sequencer_->RefusePublish(absl::OkStatus());
+  EXPECT_TRUE(sequencer_->Submit(AckAndPublishOf(lease, "answer")).ok());
+  EXPECT_THAT(replies_.Await(1), ElementsAre("answer"));
+}
+
+TEST_F(SequencerTest, RefusesToAcknowledgeAndPublishAsEarlyAsToPublish) {
+  Make(/*max_pending=*/1);
+  ASSERT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
+  EXPECT_EQ(sequencer_->Submit(AckAndPublishOf("a-zz-1", "answer")).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
 }
 
 TEST_F(SequencerTest, RefusesUploadsAndNotDownloadsWhileTheDiskIsLow) {

@@ -21,6 +21,29 @@ inline constexpr char kBrokerText[] = R"(
   access_file: "access.txtpb"
 )";
 
+// Agencies for it: emergency/RX1RA, and two councils of which the first,
+// council/E06000018, has the desk for unknown recipients.
+inline constexpr char kHospitalAndCouncils[] = R"(
+  agencies {
+    agency { agency_class: AGENCY_CLASS_EMERGENCY code: "RX1RA" }
+    desks { name: "replies" }
+  }
+  agencies {
+    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
+    phone: "0115 496 0200"
+    desks { name: "intake" }
+  }
+  agencies {
+    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E10000024" }
+    phone: "0115 496 0300"
+    desks { name: "intake" }
+  }
+  unknown_recipient_desk {
+    agency { agency_class: AGENCY_CLASS_COUNCIL code: "E06000018" }
+    desk: "intake"
+  }
+)";
+
 }  // namespace baton
 
 #endif  // BATON_TESTS_SUPPORT_BROKER_TEXT_H_

@@ -546,14 +546,18 @@ v1::DeliveryRecord ExchangeFixture::CopyOnDisk(
   return settled->value_or(v1::DeliveryRecord());
 }
 
-void ExchangeFixture::Damage(const std::string& key, const std::string& bytes) {
+void ExchangeFixture::Overwrite(Batch batch) {
   StoreWriter writer = StoreWriter::Open(store_.get()).value();
-  Batch batch;
-  batch.Put(key, bytes);
   v1::HeadRecord head = writer.head();
   head.set_commit(head.commit() + 1);
   const absl::Status written = writer.Commit(std::move(batch), head);
   ASSERT_TRUE(written.ok()) << written;
+}
+
+void ExchangeFixture::Damage(const std::string& key, const std::string& bytes) {
+  Batch batch;
+  batch.Put(key, bytes);
+  Overwrite(std::move(batch));
 }
 
 v1::Conversation ExchangeFixture::Conversation(
@@ -574,6 +578,23 @@ v1::Conversation ExchangeFixture::Conversation(
   const auto conversation = ReadConversation(*store_, number, *vault_);
   EXPECT_TRUE(conversation.ok()) << conversation.status();
   return conversation.ok() ? ToPublic(*conversation) : v1::Conversation();
+}
+
+v1::DeliveryRecord ExchangeFixture::Copy(const std::string& queue,
+                                         const v1::PublishReceipt& receipt) {
+  const uint64_t sequence = ParseMessageId(receipt.message_id()).value();
+  std::optional<v1::DeliveryRecord> copy;
+  using Found = std::vector<std::optional<v1::DeliveryRecord>>;
+  std::vector<Command> commands;
+  commands.push_back(FindCopiesCommand{
+      .copies = {{.queue = queue, .sequence = sequence}},
+      .done = [&copy](absl::StatusOr<Found> found) { copy = found->at(0); }});
+  Step(std::move(commands));
+  if (copy.has_value()) return *std::move(copy);
+  const auto settled = ReadSettled(*store_, queue, sequence);
+  EXPECT_TRUE(settled.ok()) << settled.status();
+  return settled.ok() ? settled->value_or(v1::DeliveryRecord())
+                      : v1::DeliveryRecord();
 }
 
 std::vector<v1::AuditEntry> ExchangeFixture::Leaves() const {

@@ -23,6 +23,7 @@
 #include "services/broker/publish_check.h"
 #include "services/common/clock.h"
 #include "services/common/identity.h"
+#include "storage/batch.h"
 #include "storage/mutex.h"
 #include "storage/random.h"
 #include "storage/store.h"
@@ -281,10 +282,15 @@ class ExchangeFixture {
   // Likewise, one copy of it; empty when there is none.
   v1::DeliveryRecord CopyOnDisk(const std::string& queue,
                                 const v1::PublishReceipt& receipt) const;
-  // Replaces the bytes of a key behind the exchange's back; then Restart().
+  // Commits `batch` behind the exchange's back; then Restart().
+  void Overwrite(Batch batch);
+  // Likewise, the bytes of one key.
   void Damage(const std::string& key, const std::string& bytes);
   // As tracking shows it, also when its record is still to be written.
   v1::Conversation Conversation(const std::string& conversation_id);
+  // Likewise, one copy of a message; empty when nothing is known of it.
+  v1::DeliveryRecord Copy(const std::string& queue,
+                          const v1::PublishReceipt& receipt);
   // All leaves of the audit log, after a check that they give the head's root.
   std::vector<v1::AuditEntry> Leaves() const;
   // Those of one type.

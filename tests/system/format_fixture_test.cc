@@ -140,6 +140,9 @@ TEST_P(FormatFixtureTest, TheBrokerOpensItsDatabase) {
                      std::string(32, 'k'), config.limits());
   ASSERT_TRUE(exchange.ok()) << exchange.status();
   ASSERT_TRUE((*exchange)->Step({}, clock_.Now()).ok());
+  v1::DatabaseRecord database;
+  ASSERT_TRUE(database.ParseFromString(*store->Get(kDatabaseKey).value()));
+  EXPECT_EQ(database.format_version(), kFormatVersion);
 
   const auto conversation = ReadConversation(*store, 1, **vault);
   ASSERT_TRUE(conversation.ok()) << conversation.status();
@@ -198,8 +201,7 @@ TEST_P(FormatFixtureTest, TheCouncilServiceOpensItsDatabase) {
   EXPECT_EQ(intake->items(0).state(), v1::MATTER_STATE_DECIDED);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FormatFixtureTest,
-                         ::testing::Values(1));
+INSTANTIATE_TEST_SUITE_P(Formats, FormatFixtureTest, ::testing::Values(1));
 
 class EveningFixtureTest : public Fixture {
  protected:
