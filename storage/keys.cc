@@ -119,6 +119,16 @@ KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence) {
   return {QueueEntryKey(queue, from_sequence), NamedEnd("q", queue)};
 }
 
+KeyRange AllQueueEntries() { return Everything("q"); }
+
+absl::StatusOr<std::string> QueueOfEntry(absl::string_view key) {
+  constexpr size_t kAround = 2 + 1 + 8;  // "q/", the zero byte, the sequence.
+  if (key.size() < kAround) {
+    return absl::DataLossError("a key on disk is too short");
+  }
+  return std::string(key.substr(2, key.size() - kAround));
+}
+
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue) {
   return absl::StrCat(Numbered("d", sequence), queue);
 }

@@ -36,18 +36,21 @@ KeyRange SettledPages(absl::string_view queue, uint64_t sequence);       // S
 KeyRange SettledPagesFrom(absl::string_view queue, uint64_t sequence);   // S
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
 KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
-std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
-std::string DeadLetterKey(absl::string_view queue, uint64_t sequence);   // x
-KeyRange DeadLetters(absl::string_view queue, uint64_t from_sequence);   // x
-std::string MatchedKey(absl::string_view digest);                        // l
-std::string LeavesKey(uint64_t first_index);                             // a
-KeyRange AllLeaves();                                                    // a
-std::string TileKey(int level, uint64_t index);                          // t
-KeyRange Conversations(uint64_t from_number);                            // c
-std::string DirectoryKey(absl::string_view agency);                      // D
-KeyRange DirectoryKeys();                                                // D
-std::string JobKey(uint64_t number);                                     // J
-KeyRange JobKeys();                                                      // J
+KeyRange AllQueueEntries();                                              // q
+// The queue in a QueueEntryKey.
+absl::StatusOr<std::string> QueueOfEntry(absl::string_view key);
+std::string DeliveryKey(uint64_t sequence, absl::string_view queue);    // d
+std::string DeadLetterKey(absl::string_view queue, uint64_t sequence);  // x
+KeyRange DeadLetters(absl::string_view queue, uint64_t from_sequence);  // x
+std::string MatchedKey(absl::string_view digest);                       // l
+std::string LeavesKey(uint64_t first_index);                            // a
+KeyRange AllLeaves();                                                   // a
+std::string TileKey(int level, uint64_t index);                         // t
+KeyRange Conversations(uint64_t from_number);                           // c
+std::string DirectoryKey(absl::string_view agency);                     // D
+KeyRange DirectoryKeys();                                               // D
+std::string JobKey(uint64_t number);                                    // J
+KeyRange JobKeys();                                                     // J
 
 // The number at the end of a key: the sequence of a QueueEntryKey,
 // DeadLetterKey or MessageKey, the commit of a QueueChangesKey.

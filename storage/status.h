@@ -7,8 +7,8 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function when `expression` is not OK.
-#define RETURN_IF_ERROR(expression)                  \
-  do {                                               \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 
@@ -20,7 +20,7 @@
   target = *std::move(name)
 
 // Assigns the value of a StatusOr, or returns its status.
-#define ASSIGN_OR_RETURN(target, expression)                              \
+#define ASSIGN_OR_RETURN(target, expression)                                \
   BATON_ASSIGN_OR_RETURN_(BATON_STATUS_NAME_(status_or_, __LINE__), target, \
                           expression)
 

@@ -70,6 +70,7 @@ absl::Status Exchange::OpenQueues(const Directory& directory,
     auto queue = std::make_unique<Queue>(name, policy, &usage_);
     RETURN_IF_ERROR(RecoverQueue(ledger_->committed(), queue.get()));
     if (started_) {
+      queue->NoteAdopted();
       queue->Start(kDefaultAckDeadline, now);
       Touch(queue.get());
     }
@@ -121,7 +122,7 @@ absl::Status Exchange::Start(Instant now) {
     queue->Start(kDefaultAckDeadline, now);
     Touch(queue);
   }
-  return absl::OkStatus();
+  return AdoptOrphansOfFormat1(ledger_.get(), queues_, now);
 }
 
 // --- Commands.

@@ -1,26 +1,27 @@
 #include "services/broker/fold_order.h"
 
-#include <utility>
-
 namespace baton {
 
 void FoldOrder::Note(Queue* queue, size_t unfolded) {
   Waiting& waiting = waiting_[queue];
   total_ += unfolded - waiting.unfolded;
   waiting.unfolded = unfolded;
-  if (unfolded == 0 || std::exchange(waiting.in_order, true)) return;
-  order_.push_back(queue);
+  if (unfolded == 0) waiting.turn = 0;
+  if (unfolded == 0 || waiting.turn != 0) return;
+  waiting.turn = ++last_turn_;
+  order_.push_back({waiting.turn, queue});
 }
 
 std::vector<Queue*> FoldOrder::Choose() {
   std::vector<Queue*> chosen;
   for (size_t left = total_; left > max_;) {
-    Queue* const oldest = order_.front();
+    const auto [turn, oldest] = order_.front();
     order_.pop_front();
     Waiting& waiting = waiting_[oldest];
-    waiting.in_order = false;
+    if (waiting.turn != turn) continue;
+    waiting.turn = 0;
     left -= waiting.unfolded;
-    if (waiting.unfolded > 0) chosen.push_back(oldest);
+    chosen.push_back(oldest);
   }
   return chosen;
 }

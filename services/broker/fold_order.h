@@ -2,7 +2,9 @@
 #define BATON_SERVICES_BROKER_FOLD_ORDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -32,13 +34,14 @@ class FoldOrder {
  private:
   struct Waiting {
     size_t unfolded = 0;
-    bool in_order = false;  // Stands in order_.
+    uint64_t turn = 0;  // In order_; 0: it waits for none.
   };
 
   const size_t max_;
   size_t total_ = 0;
   absl::flat_hash_map<Queue*, Waiting> waiting_;
-  std::deque<Queue*> order_;
+  uint64_t last_turn_ = 0;
+  std::deque<std::pair<uint64_t, Queue*>> order_;  // Some turns are no more.
 };
 
 }  // namespace baton

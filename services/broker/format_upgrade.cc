@@ -73,4 +73,20 @@ absl::Status AdoptFormat1(Ledger* ledger, Queue* queue, Instant now) {
   }
 }
 
+absl::Status AdoptOrphansOfFormat1(Ledger* ledger, const Queues& queues,
+                                   Instant now) {
+  KeyRange range = AllQueueEntries();
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> first,
+                     ledger->committed().Scan(range, 1));
+    if (first.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::string name, QueueOfEntry(first[0].key));
+    range.begin = QueueEntries(name, 0).end;
+    if (queues.contains(name)) continue;
+    Queue orphan(name, QueuePolicy());
+    RETURN_IF_ERROR(RecoverQueue(ledger->committed(), &orphan));
+    RETURN_IF_ERROR(AdoptFormat1(ledger, &orphan, now));
+  }
+}
+
 }  // namespace baton

@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "services/broker/ledger.h"
+#include "services/broker/publisher.h"
 #include "services/broker/queue.h"
 #include "services/common/clock.h"
 
@@ -18,6 +19,11 @@ absl::Status RaiseFormat(Ledger* ledger, Instant now);
 // Format 1 had one key for each unsettled copy (q/): takes those of `queue`,
 // some thousand a commit, and deletes the keys.
 absl::Status AdoptFormat1(Ledger* ledger, Queue* queue, Instant now);
+
+// The same for queues that are not among `queues`: their desks were taken out
+// of the configuration, and may come back.
+absl::Status AdoptOrphansOfFormat1(Ledger* ledger, const Queues& queues,
+                                   Instant now);
 
 }  // namespace baton
 

@@ -13,7 +13,7 @@
 namespace baton {
 
 // Who stands behind whom: a queue's unsettled messages by ordering key, each
-// line in publish order. Message without a key (0) stand in no line.
+// line in publish order. Messages without a key (0) stand in no line.
 //
 // Memory: a line of one, as nearly all are, takes about 30 bytes.
 // Not thread-safe.

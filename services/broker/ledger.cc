@@ -56,18 +56,21 @@ absl::Status Ledger::ReadJoined() {
   for (const KeyValue& pair : found) {
     ASSIGN_OR_RETURN(const uint64_t commit, SequenceOf(pair.key));
     v1::JoinedMessages joined;
+    const absl::Status damaged = absl::DataLossError(absl::StrCat(
+        "the record of what joined in commit ", commit, " is damaged"));
     if (!joined.ParseFromString(pair.value) ||
         joined.conversations_size() != joined.sequences_size()) {
-      return absl::DataLossError(absl::StrCat(
-          "the record of what joined in commit ", commit, " is damaged"));
+      return damaged;
     }
     uint64_t number = 0;
     uint64_t sequence = 0;
     for (int i = 0; i < joined.sequences_size(); ++i) {
       number += static_cast<uint64_t>(joined.conversations(i));
       sequence += static_cast<uint64_t>(joined.sequences(i));
-      ASSIGN_OR_RETURN(Conversation* const conversation,
-                       FindConversation(number));
+      const absl::StatusOr<Conversation*> found_one = FindConversation(number);
+      if (absl::IsNotFound(found_one.status())) return damaged;
+      RETURN_IF_ERROR(found_one.status());
+      Conversation* const conversation = *found_one;
       const auto& known = conversation->record.message_sequences();
       if (!known.empty() && known[known.size() - 1] >= sequence) continue;
       JoinMessage(sequence, conversation);

@@ -40,6 +40,12 @@ v1::AuditType TypeOf(v1::DeliveryState settled) {
   }
 }
 
+bool IsSettled(uint32_t state) {
+  return v1::DeliveryState_IsValid(static_cast<int>(state)) &&
+         state != v1::DELIVERY_STATE_UNSPECIFIED &&
+         !IsUnsettled(static_cast<v1::DeliveryState>(state));
+}
+
 // Columns of what was added are equally long, and so on.
 bool IsWhole(const v1::QueueChanges& changes) {
   const int added = changes.added_sequences_size();
@@ -56,6 +62,8 @@ bool IsWhole(const v1::QueueChanges& changes) {
          changes.leased_consumers_size() == changes.leased_sequences_size() &&
          (changes.settled_states().empty() ||
           changes.settled_states_size() == settled) &&
+         std::all_of(changes.settled_states().begin(),
+                     changes.settled_states().end(), IsSettled) &&
          known(changes.added_senders()) && known(changes.leased_consumers());
 }
 

@@ -488,9 +488,11 @@ TEST_F(ExchangeTest, ADamagedRecordOfWhatJoinedStopsTheExchange) {
   no_sequence.add_conversations(1);
   v1::JoinedMessages no_conversation = *joined;
   no_conversation.add_sequences(1);
+  v1::JoinedMessages of_nothing = *joined;
+  of_nothing.set_conversations(0, 77);
   for (const std::string& bytes :
        {std::string("\xff"), no_sequence.SerializeAsString(),
-        no_conversation.SerializeAsString()}) {
+        no_conversation.SerializeAsString(), of_nothing.SerializeAsString()}) {
     SCOPED_TRACE(testing::PrintToString(bytes));
     exchange_.Damage(key, bytes);
     EXPECT_EQ(exchange_.Reopen().code(), absl::StatusCode::kDataLoss);
@@ -1089,6 +1091,11 @@ TEST_F(ExchangeTest, UnequalColumnsOfAQueueRecordStopTheExchange) {
            [](auto* changes) { changes->set_added_senders(0, 2); }},
           {"a consumer of no name",
            [](auto* changes) { changes->set_leased_consumers(0, 2); }},
+          {"settled as unsettled",
+           [](auto* changes) {
+             changes->add_settled_sequences(1);
+             changes->add_settled_states(v1::DELIVERY_STATE_READY);
+           }},
           {"a settled copy among the unsettled", [](auto* changes) {
              changes->add_whole()->mutable_entry()->set_state(
                  v1::DELIVERY_STATE_ACKNOWLEDGED);

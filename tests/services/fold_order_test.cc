@@ -62,6 +62,14 @@ TEST_F(FoldOrderTest, AQueueThatFoldedByItselfIsNotChosen) {
   EXPECT_THAT(order_.Choose(), ElementsAre(&b_));
 }
 
+TEST_F(FoldOrderTest, AQueueThatFoldedByItselfWaitsBehindTheOthersAgain) {
+  order_.Note(&a_, 6);
+  order_.Note(&b_, 4);
+  order_.Note(&a_, 0);
+  order_.Note(&a_, 7);
+  EXPECT_THAT(order_.Choose(), ElementsAre(&b_));
+}
+
 TEST_F(FoldOrderTest, AQueueThatWasChosenWaitsBehindTheOthersAgain) {
   order_.Note(&a_, 6);
   order_.Note(&b_, 6);

@@ -213,5 +213,20 @@ TEST_F(FormatUpgradeTest, TheFormatIsRaisedAloneBeforeAnythingElseIsWritten) {
   EXPECT_EQ(database->environment(), v1::ENVIRONMENT_TRAINING);
 }
 
+TEST_F(FormatUpgradeTest, CopiesOfADeskThatWasTakenOutAreThereWhenItComesBack) {
+  constexpr char kLater[] = "council/E06000018/later";
+  const v1::PublishReceipt receipt = exchange_.Publish("a");
+  Batch batch;
+  batch.Put(QueueEntryKey(kLater, SequenceOf(receipt)),
+            BytesOf(v1::DELIVERY_STATE_READY));
+  exchange_.Overwrite(std::move(batch));
+  exchange_.Restart();
+  exchange_.Step();
+  EXPECT_THAT(exchange_.Scan(QueueEntries(kLater, 0)), IsEmpty());
+  exchange_.config.mutable_agencies(0)->add_desks()->set_name("later");
+  exchange_.Restart();
+  EXPECT_THAT(exchange_.Consume(kLater)->TakeTexts(), ElementsAre("a"));
+}
+
 }  // namespace
 }  // namespace baton

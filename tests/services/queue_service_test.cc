@@ -94,23 +94,7 @@ class QueueServiceTest : public testing::Test {
     return response;
   }
 
-  v1::Message Flag() {
-    v1::Message message;
-    message.set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::Recipient* const recipient = message.add_recipients();
-    *recipient->mutable_address() = ParseQueueName(kQueue).value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
-    *message.mutable_idempotency_time() = ToProto(broker_.clock().Now().wall);
-    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message.set_environment(v1::ENVIRONMENT_TRAINING);
-    message.set_format_version(1);
-    v1::PayloadPart* const part = message.add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
-    return message;
-  }
+  v1::Message Flag() { return broker_.Flag(kQueue); }
   v1::Message Update(const v1::PublishReceipt& flag) {
     v1::Message message = Flag();
     message.set_kind(v1::MESSAGE_KIND_WAITING_UPDATE);
@@ -178,7 +162,6 @@ class QueueServiceTest : public testing::Test {
   std::unique_ptr<Stub> hospital_queues_;
   std::unique_ptr<Stub> council_queues_;
   std::unique_ptr<Stub> operator_queues_;
-  int last_key_ = 0;
 };
 
 TEST_F(QueueServiceTest, AQueueOfOthersIsDenied) {
@@ -356,8 +339,7 @@ TEST_F(QueueServiceTest, AReplayReadsEverythingAgainAndIsALeaf) {
 TEST_F(QueueServiceTest, ASenderCancelsWhatIsNotDue) {
   const v1::PublishReceipt flag = Publish(Flag());
   v1::Message update = Update(flag);
-  *update.mutable_deliver_time() =
-      ToProto(broker_.clock().Now().wall + absl::Hours(1));
+  *update.mutable_deliver_time() = ToProto(absl::Now() + absl::Hours(1));
   const v1::PublishReceipt later = Publish(update);
   v1::CancelMessageRequest request;
   request.set_message_id(later.message_id());

@@ -1,4 +1,5 @@
-"""tests/README.md says which rules have tests named after them; so they have."""
+"""What READMEs say about tests is so: rules have tests named after them, and
+tests that are named are there."""
 
 import re
 import unittest
@@ -6,6 +7,8 @@ import unittest
 from baton_city import ROOT
 
 ROW = re.compile(r"^\| (\d+) \| [^|]+ \| (yes|no) \| ([^|]*) ?\|$", re.M)
+TESTS = re.compile(r"^TEST(?:_[FP])?\((\w+),\s*(\w+)\)", re.M)
+MENTIONED = re.compile(r"`(\w+Test)\.(\w+)`")
 NAMED = re.compile(r"^TEST(?:_[FP])?\(\w+,\s*Rule(\d+)[A-Z]", re.M)
 
 
@@ -20,6 +23,16 @@ class RulesTest(unittest.TestCase):
             with self.subTest(rule=rule):
                 self.assertEqual(int(rule) in named, tested == "yes")
                 self.assertTrue(tested == "yes" or waits.strip())
+
+    def test_the_tests_that_the_broker_names_are_there(self):
+        there = {test for file in (ROOT / "tests").rglob("*_test.cc")
+                 for test in TESTS.findall(file.read_text())}
+        readme = (ROOT / "services/broker/README.md").read_text()
+        mentioned = MENTIONED.findall(readme)
+        self.assertGreater(len(mentioned), 50)
+        for test in mentioned:
+            with self.subTest(test=".".join(test)):
+                self.assertIn(test, there)
 
 
 if __name__ == "__main__":

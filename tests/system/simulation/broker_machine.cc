@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "services/broker/conversation.h"
+#include "services/broker/handover.h"
 #include "services/broker/publish_check.h"
 #include "services/broker/sealed_records.h"
-#include "services/broker/view.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -252,22 +252,10 @@ void BrokerMachine::Tell(StepResult result) {
 void BrokerMachine::Deliver(const StepResult::Delivery& delivery) {
   std::vector<v1::ReceivedMessage> messages;
   for (const Handover& handover : delivery.messages) {
-    v1::Message message;
-    if (handover.message != nullptr) {
-      message = *handover.message;
-    } else {
-      const auto record = ReadMessageRecord(*store_, handover.leased.sequence);
-      ASSERT_TRUE(record.ok()) << record.status();
-      absl::StatusOr<v1::Message> opened = OpenMessage(*record, *vault_);
-      ASSERT_TRUE(opened.ok()) << opened.status();
-      message = *std::move(opened);
-    }
-    v1::ReceivedMessage& received = messages.emplace_back();
-    received.set_ack_id(
-        FormatAckId({handover.leased.sequence, handover.leased.attempt}));
-    received.set_delivery_attempt(handover.leased.attempt);
-    ApplyView(*directory_, delivery.recipient, &message);
-    *received.mutable_message() = std::move(message);
+    absl::StatusOr<v1::ReceivedMessage> received = OpenHandover(
+        handover, delivery.recipient, *store_, *vault_, *directory_);
+    ASSERT_TRUE(received.ok()) << received.status();
+    messages.push_back(*std::move(received));
   }
   delivery.sink->Deliver(std::move(messages));
 }

@@ -48,6 +48,9 @@ class BrokerMachine final : public Machine {
   absl::StatusOr<v1::GetConversationResponse> GetConversation(
       const Identity& caller, const std::string& conversation_id) const;
 
+  // Anything else, without the checks that its RPC makes.
+  void Do(Command command) { Submit(std::move(command)); }
+
   // Streams; each returns its number.
   uint64_t Pull(const Identity& caller, const std::string& queue,
                 const std::string& consumer,

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "services/common/proto_time.h"
+#include "tests/system/simulation/queue_lab.h"
 
 namespace baton::sim {
 namespace {
@@ -57,6 +58,41 @@ TEST(SimulationTest, EqualSeedsGiveEqualHistories) {
   for (const uint64_t seed : {7001, 7002, 7003, 7004}) {
     EXPECT_EQ(RunSeed(seed), RunSeed(seed)) << "seed " << seed;
   }
+}
+
+// Like SimulationTest.Seeds.
+TEST(QueueLabTest, Seeds) {
+  const uint64_t first = NumberFrom("BATON_SEED", 1);
+  const uint64_t count =
+      NumberFrom("BATON_SEEDS", std::getenv("BATON_SEED") != nullptr ? 1 : 100);
+  std::map<std::string, int> done;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    QueueLab lab(seed);
+    lab.Run();
+    for (const auto& [what, times] : lab.done()) done[what] += times;
+    if (HasFailure()) {
+      std::fprintf(stderr, "\nseed %llu failed\n",
+                   static_cast<unsigned long long>(seed));
+      return;
+    }
+  }
+  if (count < 5) return;
+  for (const char* what :
+       {"publish", "stream", "repeat", "acknowledge", "nack", "reject",
+        "extend", "late", "answer", "came back", "redrive", "cancel", "purge",
+        "QUEUE_MODE_PAUSED", "QUEUE_MODE_DRAINING"}) {
+    EXPECT_GT(done[what], 0) << what << " never happened";
+  }
+}
+
+TEST(QueueLabTest, EqualSeedsGiveEqualHistories) {
+  const auto digest = [] {
+    QueueLab lab(8001);
+    lab.Run();
+    return lab.digest();
+  };
+  EXPECT_EQ(digest(), digest());
 }
 
 // The exchange is away from 18:20 until 23:20; the emergency service itself
