@@ -71,7 +71,12 @@ void StreamRegistry::EndAgency(const v1::Agency& agency,
   }
 }
 
-void StreamRegistry::EndAll(const absl::Status& status) {
+size_t StreamRegistry::size() {
+  MutexLock lock(&mu_);
+  return streams_.size();
+}
+
+void StreamRegistry::DrainAll(const absl::Status& status) {
   std::vector<std::shared_ptr<OpenStream>> streams;
   {
     MutexLock lock(&mu_);
@@ -79,7 +84,7 @@ void StreamRegistry::EndAll(const absl::Status& status) {
     for (const auto& [id, entry] : streams_) streams.push_back(entry.stream);
   }
   for (const std::shared_ptr<OpenStream>& stream : streams) {
-    stream->End(status);
+    stream->Drain(status);
   }
 }
 

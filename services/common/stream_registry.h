@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -21,6 +22,8 @@ class OpenStream {
  public:
   virtual ~OpenStream() = default;
   virtual void End(absl::Status status) = 0;
+  // The same when the server stops: what was taken is answered first.
+  virtual void Drain(absl::Status status) { End(std::move(status)); }
 };
 
 // The open streams of a server: bounded, in all and per agency; reminded to
@@ -33,7 +36,7 @@ class StreamRegistry {
 
   // Registers a stream of `agency`; `heartbeat` is called now and then, from
   // the thread that calls Heartbeat(). RESOURCE_EXHAUSTED names the limit
-  // reached; UNAVAILABLE after EndAll().
+  // reached; UNAVAILABLE after DrainAll().
   absl::StatusOr<uint64_t> Add(const v1::Agency& agency,
                                std::shared_ptr<OpenStream> stream,
                                std::function<void()> heartbeat)
@@ -47,8 +50,11 @@ class StreamRegistry {
   void EndAgency(const v1::Agency& agency, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends every stream with `status` and refuses new ones.
-  void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends every stream with `status`, once it has answered what it took, and
+  // refuses new ones.
+  void DrainAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  size_t size() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {

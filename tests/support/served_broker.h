@@ -51,6 +51,7 @@ class ServedBroker {
     return *channel;
   }
 
+  Broker* broker() { return broker_.get(); }
   const Clock& clock() const { return clock_; }
 
  private:
