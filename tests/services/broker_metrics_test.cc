@@ -73,7 +73,7 @@ TEST(QueueFamiliesTest, ShowEveryQueueAsItStands) {
       ToPrometheusText(QueueFamilies({IntakeQueue(), idle}, kNow));
   const std::string intake = "{queue=\"council/E06000018/intake\"} ";
   const std::string replies = "{queue=\"emergency/RX1RA/replies\"} ";
-  for (const std::string& line :
+  for (const char* line :
        {"baton_queue_messages{queue=\"council/E06000018/intake\","
         "state=\"ready\"} 5",
         "baton_queue_messages{queue=\"council/E06000018/intake\","
