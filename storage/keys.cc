@@ -52,6 +52,10 @@ std::string NamedEnd(absl::string_view prefix, absl::string_view name) {
 
 std::string MessageKey(uint64_t sequence) { return Numbered("m", sequence); }
 
+KeyRange Messages(uint64_t from_sequence) {
+  return {MessageKey(from_sequence), Everything("m").end};
+}
+
 std::string IdempotencyKey(absl::string_view sender_key_hash) {
   return Named("i", sender_key_hash);
 }
@@ -73,6 +77,10 @@ std::string DirectoryKey(absl::string_view agency) {
 }
 
 KeyRange DirectoryKeys() { return Everything("D"); }
+
+std::string JobKey(uint64_t number) { return Numbered("J", number); }
+
+KeyRange JobKeys() { return Everything("J"); }
 
 std::string QueueKey(absl::string_view queue) { return Named("r", queue); }
 
@@ -98,6 +106,11 @@ KeyRange SettledPages(absl::string_view queue, uint64_t sequence) {
           absl::StrCat(prefix, BigEndian((sequence >> 8) + 1))};
 }
 
+KeyRange SettledPagesFrom(absl::string_view queue, uint64_t sequence) {
+  return {absl::StrCat(NamedPrefix("S", queue), BigEndian(sequence >> 8)),
+          NamedEnd("S", queue)};
+}
+
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence) {
   return absl::StrCat(NamedPrefix("q", queue), BigEndian(sequence));
 }
@@ -114,8 +127,8 @@ std::string DeadLetterKey(absl::string_view queue, uint64_t sequence) {
   return absl::StrCat(NamedPrefix("x", queue), BigEndian(sequence));
 }
 
-KeyRange DeadLetters(absl::string_view queue) {
-  return {NamedPrefix("x", queue), NamedEnd("x", queue)};
+KeyRange DeadLetters(absl::string_view queue, uint64_t from_sequence) {
+  return {DeadLetterKey(queue, from_sequence), NamedEnd("x", queue)};
 }
 
 std::string MatchedKey(absl::string_view digest) { return Named("l", digest); }

@@ -19,10 +19,11 @@ inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
 
 // --- broker
 std::string MessageKey(uint64_t sequence);                              // m
+KeyRange Messages(uint64_t from_sequence);                              // m
 std::string IdempotencyKey(absl::string_view sender_key_hash);          // i
 std::string ConversationKey(uint64_t number);                           // c
-std::string JoinedKey(uint64_t commit);                                  // y
-KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit);       // y
+std::string JoinedKey(uint64_t commit);                                 // y
+KeyRange JoinedBetween(uint64_t from_commit, uint64_t end_commit);      // y
 std::string QueueKey(absl::string_view queue);                          // r
 std::string QueueChangesKey(absl::string_view queue, uint64_t commit);  // Q
 // Of the commits in [from, end).
@@ -32,11 +33,12 @@ KeyRange QueueChangesBetween(absl::string_view queue, uint64_t from_commit,
 std::string SettledPageKey(absl::string_view queue, uint64_t sequence,
                            uint64_t commit);                             // S
 KeyRange SettledPages(absl::string_view queue, uint64_t sequence);       // S
+KeyRange SettledPagesFrom(absl::string_view queue, uint64_t sequence);   // S
 std::string QueueEntryKey(absl::string_view queue, uint64_t sequence);   // q
 KeyRange QueueEntries(absl::string_view queue, uint64_t from_sequence);  // q
 std::string DeliveryKey(uint64_t sequence, absl::string_view queue);     // d
 std::string DeadLetterKey(absl::string_view queue, uint64_t sequence);   // x
-KeyRange DeadLetters(absl::string_view queue);                           // x
+KeyRange DeadLetters(absl::string_view queue, uint64_t from_sequence);   // x
 std::string MatchedKey(absl::string_view digest);                        // l
 std::string LeavesKey(uint64_t first_index);                             // a
 KeyRange AllLeaves();                                                    // a
@@ -44,6 +46,8 @@ std::string TileKey(int level, uint64_t index);                          // t
 KeyRange Conversations(uint64_t from_number);                            // c
 std::string DirectoryKey(absl::string_view agency);                      // D
 KeyRange DirectoryKeys();                                                // D
+std::string JobKey(uint64_t number);                                     // J
+KeyRange JobKeys();                                                      // J
 
 // The number at the end of a key: the sequence of a QueueEntryKey,
 // DeadLetterKey or MessageKey, the commit of a QueueChangesKey.

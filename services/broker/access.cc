@@ -74,6 +74,14 @@ absl::Status Access::CheckConsume(const v1::Agency& agency,
       AgencyName(agency), "/<desk>"));
 }
 
+absl::Status Access::CheckManage(const v1::Agency& agency,
+                                 absl::string_view queue) const {
+  if (agency.agency_class() == v1::AGENCY_CLASS_OPERATOR) {
+    return absl::OkStatus();
+  }
+  return CheckConsume(agency, queue);
+}
+
 absl::Status Access::CheckAudit(const v1::Agency& agency) const {
   if (policy_.audit_classes().empty() ||
       Holds(policy_.audit_classes(), agency.agency_class())) {

@@ -27,6 +27,11 @@ class Access {
   absl::Status CheckConsume(const v1::Agency& agency,
                             absl::string_view queue) const;
 
+  // PERMISSION_DENIED unless `queue` belongs to `agency`, or that is an
+  // operator.
+  absl::Status CheckManage(const v1::Agency& agency,
+                           absl::string_view queue) const;
+
   // PERMISSION_DENIED unless `agency` may read the audit log.
   absl::Status CheckAudit(const v1::Agency& agency) const;
 

@@ -16,12 +16,12 @@
 #include "services/broker/directory_service.h"
 #include "services/broker/doorway.h"
 #include "services/broker/exchange.h"
+#include "services/broker/handover.h"
 #include "services/broker/measured_store.h"
+#include "services/broker/queue_service.h"
 #include "services/broker/scrub.h"
-#include "services/broker/sealed_records.h"
 #include "services/broker/sequencer.h"
 #include "services/broker/tracking_service.h"
-#include "services/broker/view.h"
 #include "services/broker/watch_hub.h"
 #include "services/common/admin_server.h"
 #include "services/common/environment.h"
@@ -96,7 +96,8 @@ std::set<std::string> ServiceNames() {
           v1::TrackingService::service_full_name(),
           v1::AuditService::service_full_name(),
           v1::DirectoryService::service_full_name(),
-          v1::AttachmentService::service_full_name()};
+          v1::AttachmentService::service_full_name(),
+          v1::QueueService::service_full_name()};
 }
 
 PublishLimits LimitsOf(const v1::BrokerConfig& config) {
@@ -141,6 +142,7 @@ struct Broker::Parts {
   std::unique_ptr<AuditServiceImpl> audit_service;
   std::unique_ptr<DirectoryServiceImpl> directory_service;
   std::unique_ptr<AttachmentServiceImpl> attachment_service;
+  std::unique_ptr<QueueServiceImpl> queue_service;
   // --- Where operators look.
   std::unique_ptr<QueueProbe> queue_probe;
   std::unique_ptr<HealthService> health;
@@ -155,6 +157,7 @@ struct Broker::Parts {
 
   void Deliver(StepResult::Delivery delivery);
   absl::Status EachSecond();
+  bool AskForQueues(QueueProbe::Done done);
   absl::Status OpenAdmin(const Clock* clock);
   void SetServing(bool serving);
 };
@@ -162,38 +165,19 @@ struct Broker::Parts {
 // Opens what a step handed over and passes it on. A message that cannot be
 // read stays leased and comes again; the log says which.
 void Broker::Parts::Deliver(StepResult::Delivery delivery) {
+  const std::shared_ptr<const Directory> now = directory->Now();
   std::vector<v1::ReceivedMessage> messages;
   messages.reserve(delivery.messages.size());
   for (const Handover& handover : delivery.messages) {
-    v1::ReceivedMessage received;
-    if (handover.message != nullptr) {
-      *received.mutable_message() = *handover.message;
-    } else {
-      absl::StatusOr<v1::MessageRecord> record =
-          ReadMessageRecord(*store, handover.leased.sequence);
-      absl::StatusOr<v1::Message> message =
-          record.ok() ? OpenMessage(*record, *vault)
-                      : absl::StatusOr<v1::Message>(record.status());
-      if (!message.ok()) {
-        Log(Severity::kError, "message cannot be read",
-            {{"message_id", MessageId(handover.leased.sequence)},
-             {"error", message.status().message()}});
-        continue;
-      }
-      *received.mutable_message() = *std::move(message);
+    absl::StatusOr<v1::ReceivedMessage> received =
+        OpenHandover(handover, delivery.recipient, *store, *vault, *now);
+    if (received.ok()) {
+      messages.push_back(*std::move(received));
+      continue;
     }
-    ApplyView(*directory->Now(), delivery.recipient,
-              received.mutable_message());
-    if (handover.leased.earlier_pending) {
-      received.mutable_message()->add_marks()->set_code(
-          v1::MARK_CODE_EARLIER_MESSAGE_PENDING);
-    }
-    received.set_ack_id(
-        FormatAckId({handover.leased.sequence, handover.leased.attempt}));
-    received.set_delivery_attempt(handover.leased.attempt);
-    *received.mutable_lease_expire_time() =
-        ToProto(handover.leased.expire_time);
-    messages.push_back(std::move(received));
+    Log(Severity::kError, "message cannot be read",
+        {{"message_id", MessageId(handover.leased.sequence)},
+         {"error", received.status().message()}});
   }
   delivery.sink->Deliver(std::move(messages));
 }
@@ -219,8 +203,22 @@ absl::Status Broker::Parts::EachSecond() {
   return absl::OkStatus();
 }
 
+// Of no caller: who may look was asked at the listener.
+bool Broker::Parts::AskForQueues(QueueProbe::Done done) {
+  QueueCommand<DescribeQueues> ask;
+  ask.act.queues = directory->Now()->Queues();
+  ask.done =
+      [done = std::move(done)](absl::StatusOr<std::vector<v1::Queue>> queues) {
+        done(std::move(queues).value_or(std::vector<v1::Queue>()));
+      };
+  return sequencer->Submit(std::move(ask)).ok();
+}
+
 // Listens before the front doors do, and says until then that we do not serve.
 absl::Status Broker::Parts::OpenAdmin(const Clock* clock) {
+  queue_probe = std::make_unique<QueueProbe>(
+      [this](QueueProbe::Done done) { return AskForQueues(std::move(done)); },
+      kMaxScrapeWait);
   health = std::make_unique<HealthService>(ServiceNames());
   const BrokerNumbers numbers{.clock = clock,
                               .ledger = &exchange->counters(),
@@ -354,6 +352,14 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                    .vault = p->vault.get()},
       config);
 
+  parts->queue_service = std::make_unique<QueueServiceImpl>(
+      QueueServiceImpl::Parts{.doorway = p->doorway.get(),
+                              .access = p->access.get(),
+                              .directory = p->directory.get(),
+                              .sequencer = p->sequencer.get(),
+                              .store = p->store.get(),
+                              .vault = p->vault.get()});
+
   RETURN_IF_ERROR(parts->OpenAdmin(clock));
 
   parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
@@ -371,7 +377,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                      config.listen_address(), config.tls(), config.port_file(),
                      {p->broker_service.get(), p->tracking_service.get(),
                       p->audit_service.get(), p->directory_service.get(),
-                      p->attachment_service.get(), p->health.get()},
+                      p->attachment_service.get(), p->queue_service.get(),
+                      p->health.get()},
                      [p](const grpc::ServerContextBase& context,
                          const absl::Status& refusal, absl::string_view call,
                          std::function<void()> finish) {

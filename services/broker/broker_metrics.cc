@@ -138,7 +138,6 @@ MetricFamilies BrokerFamilies(const BrokerNumbers& numbers) {
   families.push_back(Gauge("baton_disk_low",
                            "1: new messages are refused for lack of room.",
                            numbers.disk->low ? 1 : 0));
-  if (numbers.queues == nullptr) return families;
   const std::optional<std::vector<v1::Queue>> queues = numbers.queues->Look();
   families.push_back(
       Gauge("baton_exchange_answers",

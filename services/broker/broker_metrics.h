@@ -37,7 +37,7 @@ struct BrokerNumbers {
   Sequencer* sequencer;
   StreamRegistry* streams;
   StreamRegistry* pulls;  // Calls of Pull that wait.
-  QueueProbe* queues;     // May be null: then none are shown.
+  QueueProbe* queues;
 };
 
 // Everything of now. Waits for the commit thread for as long as the probe does:

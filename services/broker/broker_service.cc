@@ -150,11 +150,9 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
     grpc::CallbackServerContext* context, const v1::PublishRequest* request,
     v1::PublishResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(caller, caller.status(), "Publish", reactor);
-    return reactor;
-  }
+  const std::optional<Identity> caller =
+      parts_.doorway->Admit(*context, "Publish", reactor);
+  if (!caller.has_value()) return reactor;
   // gRPC made it and does not look at it again: a copy of every message would
   // cost as much as all checks.
   PublishCommand command{
@@ -164,7 +162,7 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
   Faults faults;
   CheckPublish(limits_, parts_.clock->Now().wall, &command.request, &faults);
   if (!faults.empty()) {
-    parts_.doorway->Refuse(caller, faults.ToStatus(), "Publish", reactor);
+    parts_.doorway->Refuse(*caller, faults.ToStatus(), "Publish", reactor);
     return reactor;
   }
   command.done = [reactor,

@@ -19,6 +19,7 @@
 #include "baton/v1/record.pb.h"
 #include "services/broker/conversation.h"
 #include "services/broker/queue.h"
+#include "services/broker/queue_acts.h"
 #include "services/common/identity.h"
 
 // What RPCs ask of the commit thread. Everything that needs no state was
@@ -198,6 +199,14 @@ struct FindCopiesCommand {
   Done<std::vector<std::optional<v1::DeliveryRecord>>> done;
 };
 
+// What people do with queues by hand: one of queue_acts.h.
+template <typename Act>
+struct QueueCommand {
+  Identity caller;
+  Act act;
+  Done<typename Act::Answer> done;
+};
+
 // A refusal decided before the commit thread: only its leaf is left to write.
 struct DeniedCommand {
   std::optional<Identity> caller;  // Empty: not even authenticated.
@@ -210,7 +219,12 @@ using Command =
                  AcknowledgeAndPublishCommand, SubscribeCommand, GrantCommand,
                  UnsubscribeCommand, FirstReadCommand, ChangeAgencyCommand,
                  AttachmentCommand, FindConversationCommand, FindCopiesCommand,
-                 DeniedCommand>;
+                 QueueCommand<DescribeQueues>, QueueCommand<FindUnsettled>,
+                 QueueCommand<FindArrived>, QueueCommand<NoteReplay>,
+                 QueueCommand<SetMode>, QueueCommand<CancelCopies>,
+                 QueueCommand<StartRedrive>, QueueCommand<CountPurge>,
+                 QueueCommand<StartPurge>, QueueCommand<FindJobs>,
+                 QueueCommand<StopJob>, DeniedCommand>;
 
 }  // namespace baton
 

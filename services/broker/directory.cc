@@ -11,6 +11,7 @@ namespace baton {
 namespace {
 
 constexpr int kMaxDeliveryAttempts = 1000;
+constexpr char kDutyTeam[] = "duty team";
 
 QueuePolicy PolicyOf(const v1::DeskConfig& desk, int max_log_records) {
   QueuePolicy policy;
@@ -41,6 +42,11 @@ void CheckPolicy(const v1::DeskConfig& desk, const std::string& path,
   if (desk.max_delivery_attempts() < 0 ||
       desk.max_delivery_attempts() > kMaxDeliveryAttempts) {
     faults->Add(path + ".max_delivery_attempts", "must be 1 to 1000");
+  }
+  if (desk.has_dead_letter_owner() &&
+      (desk.dead_letter_owner().role().empty() ||
+       desk.dead_letter_owner().phone().empty())) {
+    faults->Add(path + ".dead_letter_owner", "needs a role and a phone");
   }
   if (desk.max_messages() < 0 || desk.max_bytes() < 0) {
     faults->Add(path, "max_messages and max_bytes must not be negative");
@@ -123,6 +129,23 @@ Directory::Route Directory::Resolve(const v1::Address& address) const {
 const QueuePolicy* Directory::FindQueue(absl::string_view queue) const {
   const auto it = queues_.find(queue);
   return it == queues_.end() ? nullptr : &it->second;
+}
+
+v1::Actor Directory::DeadLetterOwner(absl::string_view queue) const {
+  v1::Actor owner;
+  const size_t slash = queue.rfind('/');
+  const auto it = agencies_.find(queue.substr(0, slash));
+  if (it == agencies_.end()) return owner;
+  const v1::AgencyConfig& agency = it->second->agency();
+  for (const v1::DeskConfig& desk : agency.desks()) {
+    if (desk.name() == queue.substr(slash + 1) &&
+        desk.has_dead_letter_owner()) {
+      return desk.dead_letter_owner();
+    }
+  }
+  owner.set_role(kDutyTeam);
+  owner.set_phone(agency.phone());
+  return owner;
 }
 
 std::vector<std::string> Directory::Queues() const {

@@ -47,6 +47,10 @@ class Directory {
   // The policy of a queue; nullptr when there is no such queue.
   const QueuePolicy* FindQueue(absl::string_view queue) const;
 
+  // Who owns the dead letters of a queue: who its desk names, else the agency's
+  // duty team.
+  v1::Actor DeadLetterOwner(absl::string_view queue) const;
+
   // All queue names.
   std::vector<std::string> Queues() const;
 

@@ -65,6 +65,15 @@ std::optional<uint64_t> DispatchOrder::Aged(absl::Time now,
   return oldest->second;
 }
 
+int64_t DispatchOrder::OldestDueMicros() const {
+  int64_t oldest = INT64_MAX;
+  for (const Level& level : levels_) {
+    if (level.firsts.empty()) continue;
+    oldest = std::min(oldest, level.firsts.begin()->first);
+  }
+  return oldest;
+}
+
 std::optional<uint64_t> DispatchOrder::Next(absl::Time now,
                                             absl::Duration aging) const {
   if (IsAgedTurn()) {

@@ -49,6 +49,8 @@ class DispatchOrder {
   // Nothing happens when it is not there.
   void Remove(const Candidate& candidate);
   bool empty() const;
+  // When the oldest of all was first due; INT64_MAX when empty.
+  int64_t OldestDueMicros() const;
 
   // Whose turn it is; nullopt when empty. Asking changes nothing.
   std::optional<uint64_t> Next(absl::Time now, absl::Duration aging) const;

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/common/faults.h"
-#include "services/common/rpc_status.h"
 
 namespace baton {
 
@@ -29,15 +28,21 @@ void Doorway::Refuse(const absl::StatusOr<Identity>& caller,
   });
 }
 
+std::optional<Identity> Doorway::Admit(
+    const grpc::CallbackServerContext& context, absl::string_view call,
+    grpc::ServerUnaryReactor* reactor) const {
+  absl::StatusOr<Identity> caller = Identify(context);
+  if (caller.ok()) return *std::move(caller);
+  Refuse(caller, caller.status(), call, reactor);
+  return std::nullopt;
+}
+
 grpc::ServerUnaryReactor* Doorway::Read(
     grpc::CallbackServerContext* context, absl::string_view call,
     std::function<absl::Status(const Identity& caller)> read) const {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = Identify(*context);
-  if (!caller.ok()) {
-    Refuse(caller, caller.status(), call, reactor);
-    return reactor;
-  }
+  const std::optional<Identity> caller = Admit(*context, call, reactor);
+  if (!caller.has_value()) return reactor;
   OnReader(reactor, [this, caller = *caller, call = std::string(call), reactor,
                      read = std::move(read)] {
     const absl::Status status = read(caller);

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,6 +16,7 @@
 #include "services/broker/sequencer.h"
 #include "services/common/executor.h"
 #include "services/common/rpc_identity.h"
+#include "services/common/rpc_status.h"
 
 namespace baton {
 
@@ -35,6 +38,11 @@ class Doorway {
     return identities_->Identify(context);
   }
 
+  // Who is asking; nullopt: nobody who may, and the call is refused.
+  std::optional<Identity> Admit(const grpc::CallbackServerContext& context,
+                                absl::string_view call,
+                                grpc::ServerUnaryReactor* reactor) const;
+
   // Answers with `refusal` once its leaf is on disk (at once when there is no
   // room for leaves). `call` is the RPC's name. `finish` is called once.
   void Refuse(const absl::StatusOr<Identity>& caller,
@@ -50,6 +58,12 @@ class Doorway {
       grpc::CallbackServerContext* context, absl::string_view call,
       std::function<absl::Status(const Identity& caller)> read) const;
 
+  // Asks the commit thread, and goes on with its answer on a reader thread;
+  // `then` finishes the call. A refusal finishes it here.
+  template <typename Result, typename FindCommand>
+  void Ask(grpc::ServerUnaryReactor* reactor, FindCommand command,
+           std::function<void(Result)> then) const;
+
   // Goes on with a call on a reader thread; `work` finishes it. When too much
   // waits there, it is finished here, with RESOURCE_EXHAUSTED.
   void OnReader(grpc::ServerUnaryReactor* reactor,
@@ -62,6 +76,20 @@ class Doorway {
 
   mutable Refusals refusals_{};
 };
+
+template <typename Result, typename FindCommand>
+void Doorway::Ask(grpc::ServerUnaryReactor* reactor, FindCommand command,
+                  std::function<void(Result)> then) const {
+  command.done = [this, reactor,
+                  then = std::move(then)](absl::StatusOr<Result> result) {
+    if (!result.ok()) return reactor->Finish(ToGrpc(result.status()));
+    OnReader(reactor, [then, result = *std::move(result)]() mutable {
+      then(std::move(result));
+    });
+  };
+  const absl::Status asked = sequencer_->Submit(std::move(command));
+  if (!asked.ok()) reactor->Finish(ToGrpc(asked));
+}
 
 }  // namespace baton
 

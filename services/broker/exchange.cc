@@ -14,6 +14,7 @@
 #include "services/common/faults.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
+#include "storage/crypto.h"
 #include "storage/keys.h"
 #include "storage/status.h"
 
@@ -40,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
   RETURN_IF_ERROR(exchange->directory_changes_->Load());
   RETURN_IF_ERROR(
       exchange->OpenQueues(directory->Next(), directory->Next().Queues(), {}));
+  std::string purge_key = Hkdf(content_key, "purge");
   exchange->publisher_ = std::make_unique<Publisher>(
       exchange->ledger_.get(), &exchange->queues_, directory, access,
       std::move(content_key), limits);
@@ -47,6 +49,12 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
       std::make_unique<Settling>(exchange->ledger_.get(), &exchange->queues_);
   ASSIGN_OR_RETURN(exchange->attachments_,
                    AttachmentStore::Open(exchange->ledger_.get(), limits));
+  const auto touch = [e = exchange.get()](Queue* queue) { e->Touch(queue); };
+  ASSIGN_OR_RETURN(exchange->jobs_, Jobs::Open(exchange->ledger_.get(),
+                                               &exchange->queues_, touch));
+  exchange->queue_desk_ = std::make_unique<QueueDesk>(
+      exchange->ledger_.get(), &exchange->queues_, exchange->jobs_.get(),
+      access, std::move(purge_key), touch);
   return exchange;
 }
 
@@ -87,6 +95,7 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
         command));
   }
   attachments_->Sweep();
+  RETURN_IF_ERROR(jobs_->Work(now));
   RETURN_IF_ERROR(TickDue(now, &result));
   DispatchTouched(now, &result);
   ASSIGN_OR_RETURN(result.changed, ledger_->Commit());
@@ -95,7 +104,11 @@ absl::StatusOr<StepResult> Exchange::Step(std::vector<Command> commands,
     directory_changes_->SawCustody(conversation);
   }
   result.more_work = !busy_.empty();
-  if (!ticks_.empty()) result.next_tick = ticks_.begin()->first;
+  result.next_tick = jobs_->NextTurn();
+  if (!ticks_.empty()) {
+    const absl::Duration tick = ticks_.begin()->first;
+    result.next_tick = std::min(result.next_tick.value_or(tick), tick);
+  }
   return result;
 }
 
@@ -382,6 +395,23 @@ absl::Status Exchange::Decide(FindCopiesCommand command, Instant,
   result->replies.push_back(
       [done = std::move(command.done), found = std::move(found)]() mutable {
         done(std::move(found));
+      });
+  return absl::OkStatus();
+}
+
+template <typename Act>
+absl::Status Exchange::Decide(QueueCommand<Act> command, Instant now,
+                              StepResult* result) {
+  QueueDesk::Decided<Act> decided =
+      queue_desk_->Decide(command.caller, std::move(command.act), now);
+  if (!decided.ok()) {
+    if (!IsRefusal(decided.status())) return decided.status();
+    AppendDenied(ledger_.get(), command.caller,
+                 CodeOf(decided.status(), Act::kCall));
+  }
+  result->replies.push_back(
+      [done = std::move(command.done), decided = std::move(decided)]() mutable {
+        done(std::move(decided));
       });
   return absl::OkStatus();
 }

@@ -20,8 +20,10 @@
 #include "services/broker/directory_book.h"
 #include "services/broker/directory_changes.h"
 #include "services/broker/fold_order.h"
+#include "services/broker/jobs.h"
 #include "services/broker/ledger.h"
 #include "services/broker/publisher.h"
+#include "services/broker/queue_desk.h"
 #include "services/broker/settling.h"
 #include "services/common/clock.h"
 
@@ -122,6 +124,9 @@ class Exchange {
                       StepResult* result);
   absl::Status Decide(FindCopiesCommand command, Instant now,
                       StepResult* result);
+  template <typename Act>
+  absl::Status Decide(QueueCommand<Act> command, Instant now,
+                      StepResult* result);
   absl::Status Decide(DeniedCommand command, Instant now, StepResult* result);
 
   // Publishes, or writes the leaf of the refusal that `answer` then is. An
@@ -150,6 +155,8 @@ class Exchange {
   DirectoryBook* directory_ = nullptr;
   std::unique_ptr<DirectoryChanges> directory_changes_;
   std::unique_ptr<AttachmentStore> attachments_;
+  std::unique_ptr<Jobs> jobs_;
+  std::unique_ptr<QueueDesk> queue_desk_;
 
   absl::flat_hash_map<uint64_t, Subscription> subscriptions_;  // By consumer.
   QueueSet touched_;                                           // In this step.

@@ -11,6 +11,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "services/broker/alerts.h"
 #include "services/broker/attachment_store.h"
+#include "services/broker/copies.h"
 #include "services/broker/kind_rules.h"
 #include "services/broker/sealed_records.h"
 #include "services/common/agency.h"
@@ -38,15 +39,6 @@ std::string Deterministic(const v1::Message& message) {
   return bytes;
 }
 
-// Stable across processes and never 0, which stands for "no key".
-uint64_t OrderingKeyHash(const std::string& key) {
-  if (key.empty()) return 0;
-  const Hash hash = Sha256(key);
-  uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value = value << 8 | hash[i];
-  return value == 0 ? 1 : value;
-}
-
 // The matters a message speaks about, each with the version it was decided on.
 std::map<int, int64_t> VersionsOf(const Said& said) {
   std::map<int, int64_t> versions;
@@ -55,12 +47,6 @@ std::map<int, int64_t> VersionsOf(const Said& said) {
   }
   for (const int matter : said.joint_matters) versions[matter] = 0;
   return versions;
-}
-
-// Where a recipient's copy really goes.
-const v1::Address& DeskOf(const v1::Recipient& recipient) {
-  return recipient.has_redirected_to() ? recipient.redirected_to()
-                                       : recipient.address();
 }
 
 bool Reaches(const v1::Message& message, const v1::Address& address) {
@@ -379,7 +365,11 @@ absl::Status Publisher::CheckRoom(const std::vector<Draft>& drafts) {
   };
   absl::flat_hash_map<Queue*, Need> needs;
   for (const Draft& draft : drafts) {
-    if (draft.is_repeat) continue;
+    // Immediate danger finds room everywhere.
+    if (draft.is_repeat ||
+        draft.message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
+      continue;
+    }
     for (Queue* const queue : draft.queues) {
       Need& need = needs[queue];
       ++need.count;
@@ -418,36 +408,6 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
     NameMatter(message->conversation_id(), part.mutable_matter_id());
   }
   return ledger_->AddConversation(sequence, std::move(opened));
-}
-
-absl::Status Publisher::Enqueue(const Draft& draft, const v1::Message& message,
-                                uint64_t sequence, size_t size,
-                                bool opens_matters, Instant now,
-                                Published* published) {
-  NewCopy copy;
-  copy.copy = {.sequence = sequence,
-               .ordering_key_hash = OrderingKeyHash(message.ordering_key()),
-               .size_bytes = static_cast<uint32_t>(size),
-               .priority = message.priority()};
-  copy.sender = AgencyName(message.sender());
-  if (message.has_deliver_time()) {
-    copy.deliver_time = FromProto(message.deliver_time());
-  }
-  if (message.has_expire_time()) {
-    copy.expire_time = FromProto(message.expire_time());
-  }
-  std::string action_queue;
-  for (const v1::Recipient& recipient : message.recipients()) {
-    if (recipient.role() == v1::RECIPIENT_ROLE_ACTION) {
-      action_queue = QueueName(DeskOf(recipient));
-    }
-  }
-  for (Queue* const queue : draft.queues) {
-    copy.copy.opens_matters = opens_matters && queue->name() == action_queue;
-    queue->Add(copy, now);
-    published->queues.insert(queue);
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
@@ -497,9 +457,10 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
       ApplySaid(sender, message, std::move(draft.said), conversation, ledger_));
 
   std::string bytes = record.SerializeAsString();
-  RETURN_IF_ERROR(Enqueue(draft, message, sequence, bytes.size(),
-                          opens && !message.matter_ids().empty(), now,
-                          published));
+  for (Queue* const queue : draft.queues) {
+    queue->Add(CopyFor(queue->name(), message, sequence, bytes.size()), now);
+    published->queues.insert(queue);
+  }
   ledger_->batch()->Put(MessageKey(sequence), std::move(bytes));
   if (!draft.idempotency_key.empty()) {
     v1::IdempotencyRecord idempotency;

@@ -90,9 +90,6 @@ class Publisher {
   absl::StatusOr<Conversation*> OpenOrFind(const Draft& draft,
                                            uint64_t sequence,
                                            v1::Message* message);
-  absl::Status Enqueue(const Draft& draft, const v1::Message& message,
-                       uint64_t sequence, size_t size, bool opens_matters,
-                       Instant now, Published* published);
   absl::Status ApplyAlerts(const std::string& cause,
                            std::vector<v1::Message> alerts, Instant now,
                            Published* published);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/common/faults.h"
+#include "services/common/proto_time.h"
 #include "storage/keys.h"
 #include "storage/status.h"
 
@@ -22,6 +23,21 @@ v1::Priority PriorityOf(int value) {
   return value > v1::PRIORITY_UNSPECIFIED && value < v1::Priority_ARRAYSIZE
              ? static_cast<v1::Priority>(value)
              : v1::PRIORITY_ROUTINE;
+}
+
+bool IsUrgent(int priority) { return priority >= v1::PRIORITY_URGENT; }
+
+v1::AuditType TypeOf(v1::DeliveryState settled) {
+  switch (settled) {
+    case v1::DELIVERY_STATE_ACKNOWLEDGED:
+      return v1::AUDIT_TYPE_DELIVERED;
+    case v1::DELIVERY_STATE_EXPIRED:
+      return v1::AUDIT_TYPE_EXPIRED;
+    case v1::DELIVERY_STATE_CANCELLED:
+      return v1::AUDIT_TYPE_CANCELLED;
+    default:
+      return v1::AUDIT_TYPE_DEAD_LETTERED;
+  }
 }
 
 // Columns of what was added are equally long, and so on.
@@ -112,8 +128,7 @@ v1::QueueEntry Queue::EntryOf(uint64_t sequence) const {
 
 // --- Replay: copies only; Start makes the indexes of what is left.
 
-absl::Status Queue::Replay(const v1::QueueRecord& record, uint64_t commit,
-                           const v1::QueueChanges& changes) {
+absl::Status Queue::Replay(uint64_t commit, const v1::QueueChanges& changes) {
   const absl::Status damaged = absl::DataLossError(absl::StrCat(
       "the record of commit ", commit, " of queue ", name_, " is damaged"));
   if (!IsWhole(changes)) return damaged;
@@ -146,7 +161,7 @@ absl::Status Queue::Replay(const v1::QueueRecord& record, uint64_t commit,
     KeepRare(copy.sequence(), copy.entry());
     items_.insert_or_assign(copy.sequence(), item);
   }
-  return ReplaySettled(record, commit, changes);
+  return ReplaySettled(commit, changes);
 }
 
 absl::Status Queue::ReplayAdded(const v1::QueueChanges& changes) {
@@ -176,15 +191,14 @@ absl::Status Queue::ReplayAdded(const v1::QueueChanges& changes) {
   return absl::OkStatus();
 }
 
-absl::Status Queue::ReplaySettled(const v1::QueueRecord& record,
-                                  uint64_t commit,
+absl::Status Queue::ReplaySettled(uint64_t commit,
                                   const v1::QueueChanges& changes) {
   uint64_t sequence = 0;
   for (int i = 0; i < changes.settled_sequences_size(); ++i) {
     sequence += static_cast<uint64_t>(changes.settled_sequences(i));
     const auto it = items_.find(sequence);
     if (it == items_.end()) continue;
-    if (commit > record.folded_commit()) {
+    if (commit > record_.folded_commit()) {
       const auto lease = leases_.find(sequence);
       const v1::QueueEntry* const rare = FindRare(sequence, it->second);
       const bool failed_before = rare != nullptr && !rare->attempts().empty();
@@ -234,8 +248,13 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
         rare != nullptr && rare->expire_time_micros() != 0) {
       expiring_.insert({rare->expire_time_micros(), sequence});
     }
+    if (IsUrgent(item.priority)) urgent_.insert({item.due_micros, sequence});
     if (item.state != v1::DELIVERY_STATE_LEASED) continue;
     leases_.at(sequence).deadline = now.steady + ack_deadline;
+    // Lines grow in publish order here: whoever is in front is there already.
+    if (item.key != 0 && lines_.First(item.key) != sequence) {
+      overtaken_[item.key] = sequence;
+    }
   }
   for (auto& [sequence, item] : items_) Index(sequence, &item);
 }
@@ -244,6 +263,7 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
 
 void Queue::Insert(uint64_t sequence, Item item) {
   total_bytes_ += item.size_bytes;
+  if (IsUrgent(item.priority)) urgent_.insert({item.due_micros, sequence});
   lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
   const auto it = items_.insert_or_assign(items_.end(), sequence, item);
   Index(sequence, &it->second);
@@ -273,9 +293,10 @@ DispatchOrder::Candidate Queue::CandidateOf(uint64_t sequence,
 
 bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
   if (item.key == 0) return true;
-  return sequence == (item.priority == v1::PRIORITY_IMMEDIATE_DANGER
-                          ? lines_.FirstDanger(item.key)
-                          : lines_.First(item.key));
+  if (item.priority == v1::PRIORITY_IMMEDIATE_DANGER) {
+    return sequence == lines_.FirstDanger(item.key);
+  }
+  return sequence == lines_.First(item.key) && !overtaken_.contains(item.key);
 }
 
 void Queue::Index(uint64_t sequence, Item* item) {
@@ -322,6 +343,12 @@ void Queue::Unindex(uint64_t sequence, Item* item) {
 // --- Publishing.
 
 absl::Status Queue::CheckRoom(uint64_t count, uint64_t bytes) const {
+  if (mode() == v1::QUEUE_MODE_DRAINING) {
+    return LimitReached(
+        "queue_mode",
+        absl::StrCat("queue ", name_, " is draining and takes nothing new"),
+        absl::Seconds(60));
+  }
   if (items_.size() + count > policy_.max_messages) {
     return LimitReached(
         "max_messages",
@@ -370,23 +397,6 @@ void Queue::Add(const NewCopy& added, Instant now) {
 
 // --- Consumers.
 
-absl::Status Queue::CheckAlone(const Consumer& consumer) const {
-  for (const auto& [id, other] : consumers_) {
-    if (!consumer.name.empty() && other.name == consumer.name) continue;
-    if (!consumer.exclusive && !other.exclusive) continue;
-    const std::string name = other.name.empty() ? "without a name" : other.name;
-    return WithReason(
-        absl::FailedPreconditionError(
-            other.exclusive
-                ? absl::StrCat("queue ", name_,
-                               " is consumed exclusively by consumer ", name)
-                : absl::StrCat("queue ", name_, " is consumed by consumer ",
-                               name, ", so it cannot be consumed exclusively")),
-        "QUEUE_IN_USE");
-  }
-  return absl::OkStatus();
-}
-
 Queue::Subscribed Queue::Subscribe(Consumer consumer, Instant now) {
   std::vector<uint64_t> held;
   for (const auto& [sequence, lease] : leases_) {
@@ -403,74 +413,24 @@ Queue::Subscribed Queue::Subscribe(Consumer consumer, Instant now) {
       subscribed.events.push_back(std::move(event));
     }
   }
-  for (auto it = consumers_.begin(); it != consumers_.end();) {
-    const bool replaced =
-        !consumer.name.empty() && it->second.name == consumer.name;
-    if (replaced) subscribed.replaced.push_back(it->first);
-    it = replaced ? consumers_.erase(it) : std::next(it);
-  }
-  const uint64_t id = consumer.id;
-  consumers_[id] = std::move(consumer);
+  subscribed.replaced = consumers_.Add(std::move(consumer));
   return subscribed;
 }
 
 void Queue::NoteSign(uint64_t sequence) {
-  const auto it = consumers_.find(leases_.at(sequence).consumer_id);
-  if (it == consumers_.end()) return;
-  it->second.rounds_lost = 0;
-  it->second.last_lost = -absl::InfiniteDuration();
+  consumers_.NoteSign(leases_.at(sequence).consumer_id);
 }
-
-std::vector<uint64_t> Queue::NoteLost(const std::vector<QueueEvent>& expired,
-                                      Instant now) {
-  std::set<uint64_t> losers;
-  for (const QueueEvent& event : expired) {
-    if (event.type == v1::AUDIT_TYPE_LEASE_EXPIRED) {
-      losers.insert(event.consumer_id);
-    }
-  }
-  std::vector<uint64_t> stalled;
-  for (const uint64_t id : losers) {
-    const auto it = consumers_.find(id);
-    if (it == consumers_.end()) continue;
-    Consumer& consumer = it->second;
-    if (now.steady - consumer.last_lost < consumer.ack_deadline) continue;
-    consumer.last_lost = now.steady;
-    if (++consumer.rounds_lost >= kMaxRoundsLost) stalled.push_back(id);
-  }
-  return stalled;
-}
-
-void Queue::Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes) {
-  const auto it = consumers_.find(consumer_id);
-  if (it == consumers_.end()) return;
-  if (max_messages > 0) it->second.max_messages = max_messages;
-  if (max_bytes > 0) it->second.max_bytes = max_bytes;
-}
-
-void Queue::Unsubscribe(uint64_t consumer_id) { consumers_.erase(consumer_id); }
 
 void Queue::ReturnCredit(uint64_t sequence, const Item& item) {
-  const auto it = consumers_.find(leases_.at(sequence).consumer_id);
-  if (it == consumers_.end()) return;
-  --it->second.outstanding;
-  it->second.outstanding_bytes -= item.size_bytes;
+  consumers_.Returned(leases_.at(sequence).consumer_id, item.size_bytes);
 }
 
-// The consumer after the last served one that has credit for `bytes`. One
-// message is always allowed, however large.
-Consumer* Queue::NextWithCredit(int64_t bytes) {
-  auto it = consumers_.upper_bound(last_served_);
-  for (size_t i = 0; i < consumers_.size(); ++i, ++it) {
-    if (it == consumers_.end()) it = consumers_.begin();
-    Consumer& consumer = it->second;
-    if (consumer.outstanding < consumer.max_messages &&
-        (consumer.outstanding == 0 ||
-         consumer.outstanding_bytes + bytes <= consumer.max_bytes)) {
-      return &consumer;
-    }
+void Queue::EndLease(uint64_t sequence, const Item& item) {
+  leases_.erase(sequence);
+  const auto waited_for = overtaken_.find(item.key);
+  if (waited_for != overtaken_.end() && waited_for->second == sequence) {
+    overtaken_.erase(waited_for);
   }
-  return nullptr;
 }
 
 // --- Settling.
@@ -511,6 +471,7 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
                   .time_micros = absl::ToUnixMicros(now.wall)};
   const bool failed_before =
       item.is_rare && !rare_.at(sequence)->attempts().empty();
+  if (IsDeadLetter(state)) dead_letters_.insert(sequence);
   if (state != v1::DELIVERY_STATE_ACKNOWLEDGED || failed_before) {
     settled.has_record = true;
     v1::DeliveryRecord& dead = records_.emplace_back().second;
@@ -520,17 +481,16 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
     dead.set_consumer(settled.consumer);
     dead.set_state_time_micros(settled.time_micros);
     dead.set_reason(reason);
-    if (item.is_rare) *dead.mutable_attempts() = rare_.at(sequence)->attempts();
+    if (const v1::QueueEntry* const rare = FindRare(sequence, item)) {
+      *dead.mutable_attempts() = rare->attempts();
+      dead.set_redrives(rare->redrives());
+    }
   }
   log_.Settled(sequence, state, item.home, [&] { return EntryOf(sequence); });
   settled_.Add(sequence, std::move(settled));
 
   const QueueEvent event{
-      .type = state == v1::DELIVERY_STATE_ACKNOWLEDGED
-                  ? v1::AUDIT_TYPE_DELIVERED
-                  : (state == v1::DELIVERY_STATE_EXPIRED
-                         ? v1::AUDIT_TYPE_EXPIRED
-                         : v1::AUDIT_TYPE_DEAD_LETTERED),
+      .type = TypeOf(state),
       .sequence = sequence,
       .attempt = item.attempt,
       .receipt_conversation = item.opens_matters ? sequence : 0};
@@ -541,7 +501,8 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
     expiring_.erase({rare_.at(sequence)->expire_time_micros(), sequence});
     rare_.erase(sequence);
   }
-  if (lease != leases_.end()) leases_.erase(lease);
+  if (IsUrgent(item.priority)) urgent_.erase({item.due_micros, sequence});
+  EndLease(sequence, item);
   items_.erase(it);
   IndexHeads(key);
   return event;
@@ -579,16 +540,17 @@ std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
        .consumer_id = leases_.at(sequence).consumer_id}};
   ReturnCredit(sequence, item);
   KeepAttempt(sequence, reason, now, &item);
-  if (item.attempt >= policy_.max_delivery_attempts) {
+  const int attempts = item.attempt - Rare(sequence, &item)->attempt_base();
+  if (attempts >= policy_.max_delivery_attempts) {
     events.push_back(Settle(
         it, v1::DELIVERY_STATE_DEAD_LETTERED,
-        absl::StrCat("not settled in ", item.attempt, " attempts; the last: ",
+        absl::StrCat("not settled in ", attempts, " attempts; the last: ",
                      reason.empty() ? "the lease expired" : reason),
         now));
     return events;
   }
   Unindex(sequence, &item);
-  leases_.erase(sequence);
+  EndLease(sequence, item);
   v1::QueueEntry* const rare = Rare(sequence, &item);
   rare->set_state_time_micros(absl::ToUnixMicros(now.wall));
   rare->set_ready_time_micros(absl::ToUnixMicros(now.wall + delay));
@@ -597,6 +559,7 @@ std::vector<QueueEvent> Queue::GiveBack(Items::iterator it, v1::AuditType why,
                                             : v1::DELIVERY_STATE_READY;
   item.home = log_.Changed(sequence, item.home);
   Index(sequence, &item);
+  IndexHeads(item.key);  // One that came back may have waited for it.
   return events;
 }
 
@@ -641,7 +604,132 @@ void Queue::ModifyDeadline(const AckId& ack, absl::Duration ack_deadline,
   Index(ack.sequence, &item);
 }
 
+// --- By hand.
+
+void Queue::SetMode(v1::QueueMode mode, const std::string& reason,
+                    Instant now) {
+  record_.set_mode(mode);
+  record_.set_mode_reason(reason);
+  record_.set_mode_time_micros(absl::ToUnixMicros(now.wall));
+  record_changed_ = true;
+}
+
+absl::Status Queue::CheckCancel(uint64_t sequence) const {
+  const auto it = items_.find(sequence);
+  if (it == items_.end()) return absl::NotFoundError("not unsettled");
+  if (it->second.state == v1::DELIVERY_STATE_DELAYED &&
+      it->second.attempt == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      MessageId(sequence), " is due in queue ", name_,
+      " already: it can be withdrawn or corrected, but not cancelled"));
+}
+
+QueueEvent Queue::Cancel(uint64_t sequence, Instant now) {
+  return Settle(items_.find(sequence), v1::DELIVERY_STATE_CANCELLED, "", now);
+}
+
+bool Queue::MayPurge(uint64_t sequence) const {
+  const Item& item = items_.at(sequence);
+  return item.state != v1::DELIVERY_STATE_LEASED &&
+         item.priority != v1::PRIORITY_IMMEDIATE_DANGER;
+}
+
+QueueEvent Queue::Purge(uint64_t sequence, const std::string& reason,
+                        Instant now) {
+  return Settle(items_.find(sequence), v1::DELIVERY_STATE_DEAD_LETTERED, reason,
+                now);
+}
+
+Queue::Purgeable Queue::CountPurgeable() const {
+  Purgeable purgeable;
+  for (const auto& [sequence, item] : items_) {
+    if (MayPurge(sequence)) ++purgeable.messages;
+    purgeable.last_sequence = sequence;
+  }
+  return purgeable;
+}
+
+void Queue::Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
+                    Instant now) {
+  const uint64_t sequence = copy.copy.sequence;
+  dead_letters_.erase(sequence);
+  redriven_.push_back(sequence);
+  v1::QueueEntry entry;
+  entry.set_state(v1::DELIVERY_STATE_READY);
+  entry.set_delivery_attempt(dead.delivery_attempt());
+  entry.set_ordering_key_hash(copy.copy.ordering_key_hash);
+  entry.set_size_bytes(static_cast<int32_t>(copy.copy.size_bytes));
+  entry.set_state_time_micros(absl::ToUnixMicros(now.wall));
+  entry.set_reason(dead.reason());
+  *entry.mutable_attempts() = dead.attempts();
+  entry.set_receipt_conversation(copy.copy.opens_matters ? sequence : 0);
+  entry.set_priority(copy.copy.priority);
+  entry.set_sender(copy.sender);
+  entry.set_due_time_micros(absl::ToUnixMicros(copy.deliver_time));
+  entry.set_redrives(dead.redrives() + 1);
+  entry.set_attempt_base(dead.delivery_attempt());
+  Item item = ItemOf(entry);
+  item.is_rare = true;
+  item.home = log_.Changed(sequence, 0);
+  KeepRare(sequence, std::move(entry));
+  const uint64_t first = item.key == 0 ? 0 : lines_.First(item.key);
+  if (first > sequence && items_.at(first).state == v1::DELIVERY_STATE_LEASED) {
+    overtaken_[item.key] = first;
+  }
+  Insert(sequence, item);
+}
+
 // --- Looking.
+
+v1::Queue Queue::Describe(Instant now) const {
+  v1::Queue queue;
+  queue.set_queue(name_);
+  queue.set_mode(mode());
+  queue.set_mode_reason(record_.mode_reason());
+  if (record_.mode_time_micros() != 0) {
+    *queue.mutable_mode_time() =
+        ToProto(absl::FromUnixMicros(record_.mode_time_micros()));
+  }
+  queue.set_leased_messages(static_cast<int64_t>(leases_.size()));
+  queue.set_delayed_messages(static_cast<int64_t>(delayed_.size()));
+  queue.set_ready_messages(static_cast<int64_t>(items_.size()) -
+                           queue.leased_messages() - queue.delayed_messages());
+  queue.set_unsettled_bytes(static_cast<int64_t>(total_bytes_));
+  queue.set_dead_letters(static_cast<int64_t>(dead_letters_.size()));
+  int64_t oldest = ready_.OldestDueMicros();
+  for (const auto& [sequence, lease] : leases_) {
+    oldest = std::min(oldest, items_.at(sequence).due_micros);
+  }
+  const int64_t now_micros = absl::ToUnixMicros(now.wall);
+  if (oldest <= now_micros) {
+    *queue.mutable_oldest_due_time() = ToProto(absl::FromUnixMicros(oldest));
+  }
+  if (!urgent_.empty() && urgent_.begin()->first <= now_micros) {
+    *queue.mutable_oldest_urgent_due_time() =
+        ToProto(absl::FromUnixMicros(urgent_.begin()->first));
+  }
+  for (const auto& [id, consumer] : consumers_.by_id()) {
+    v1::QueueConsumer* const shown = queue.add_consumers();
+    shown->set_consumer(consumer.name);
+    shown->set_outstanding_messages(consumer.outstanding);
+    shown->set_max_outstanding_messages(consumer.max_messages);
+    shown->set_exclusive(consumer.exclusive);
+  }
+  queue.set_max_messages(static_cast<int64_t>(policy_.max_messages));
+  queue.set_max_bytes(static_cast<int64_t>(policy_.max_bytes));
+  return queue;
+}
+
+std::vector<uint64_t> Queue::Unsettled(uint64_t after, size_t limit) const {
+  std::vector<uint64_t> found;
+  for (auto it = items_.upper_bound(after);
+       it != items_.end() && found.size() < limit; ++it) {
+    found.push_back(it->first);
+  }
+  return found;
+}
 
 std::optional<v1::DeliveryRecord> Queue::Find(uint64_t sequence) const {
   v1::DeliveryRecord found;
@@ -679,7 +767,13 @@ Queue::Ticked Queue::Tick(Instant now) {
       events.push_back(std::move(event));
     }
   }
-  ticked.stalled = NoteLost(events, now);
+  std::set<uint64_t> losers;
+  for (const QueueEvent& event : events) {
+    if (event.type == v1::AUDIT_TYPE_LEASE_EXPIRED) {
+      losers.insert(event.consumer_id);
+    }
+  }
+  ticked.stalled = consumers_.NoteLost(losers, now);
   const int64_t wall_micros = absl::ToUnixMicros(now.wall);
   // Nothing of this is written: a delay that is over ends again at a restart.
   for (;
@@ -729,10 +823,11 @@ std::optional<absl::Duration> Queue::NextTick(Instant now) const {
 
 std::vector<Leased> Queue::Dispatch(Instant now) {
   std::vector<Leased> leased;
+  if (mode() == v1::QUEUE_MODE_PAUSED) return leased;
   while (!ready_.empty() && leased.size() < kMaxDispatch) {
     const uint64_t sequence = *ready_.Next(now.wall, policy_.aging_delay);
     Item& item = items_.at(sequence);
-    Consumer* const consumer = NextWithCredit(item.size_bytes);
+    const Consumer* const consumer = consumers_.Next(item.size_bytes);
     if (consumer == nullptr) break;
     ready_.Serve({.sequence = sequence,
                   .level = static_cast<v1::Priority>(item.ready_level),
@@ -748,15 +843,15 @@ std::vector<Leased> Queue::Dispatch(Instant now) {
                          .time_micros = absl::ToUnixMicros(now.wall)};
     log_.Leased(sequence, consumer->name);
     Index(sequence, &item);
-    ++consumer->outstanding;
-    consumer->outstanding_bytes += item.size_bytes;
-    last_served_ = consumer->id;
-    leased.push_back({.consumer_id = consumer->id,
-                      .sequence = sequence,
-                      .attempt = item.attempt,
-                      .expire_time = now.wall + consumer->ack_deadline,
-                      .earlier_pending =
-                          item.key != 0 && lines_.First(item.key) != sequence});
+    consumers_.Took(consumer->id, item.size_bytes);
+    const v1::QueueEntry* const rare = FindRare(sequence, item);
+    leased.push_back(
+        {.consumer_id = consumer->id,
+         .sequence = sequence,
+         .attempt = item.attempt,
+         .expire_time = now.wall + consumer->ack_deadline,
+         .earlier_pending = item.key != 0 && lines_.First(item.key) != sequence,
+         .came_back = rare != nullptr && rare->redrives() > 0});
   }
   return leased;
 }
@@ -764,29 +859,38 @@ std::vector<Leased> Queue::Dispatch(Instant now) {
 // --- The disk.
 
 void Queue::Flush(uint64_t commit, Instant now, bool fold, Batch* batch) {
+  for (const uint64_t sequence : redriven_) {
+    batch->Delete(DeadLetterKey(name_, sequence));
+  }
+  redriven_.clear();
   for (const auto& [sequence, record] : records_) {
-    batch->Put(record.state() == v1::DELIVERY_STATE_ACKNOWLEDGED
-                   ? DeliveryKey(sequence, name_)
-                   : DeadLetterKey(name_, sequence),
+    batch->Put(IsDeadLetter(record.state()) ? DeadLetterKey(name_, sequence)
+                                            : DeliveryKey(sequence, name_),
                record.SerializeAsString());
   }
   records_.clear();
   if (fold || settled_.size() >= kUnfoldedPerRecord * policy_.max_log_records ||
       IsLong()) {
     Fold(commit, batch);
+  } else if (record_changed_) {
+    PutRecord(batch);
   }
   log_.Write(
       commit, absl::ToUnixMicros(now.wall),
       [this](uint64_t sequence) { return EntryOf(sequence); }, batch);
 }
 
+void Queue::PutRecord(Batch* batch) {
+  if (!may_hold_format_1_) record_.set_floor_sequence(kNothingOfFormat1);
+  batch->Put(QueueKey(name_), record_.SerializeAsString());
+  record_changed_ = false;
+}
+
 void Queue::Fold(uint64_t commit, Batch* batch) {
   settled_.Fold(name_, commit, batch);
-  v1::QueueRecord record;
-  record.set_first_commit(log_.Trim(commit, batch));
-  record.set_folded_commit(commit);
-  if (!may_hold_format_1_) record.set_floor_sequence(kNothingOfFormat1);
-  batch->Put(QueueKey(name_), record.SerializeAsString());
+  record_.set_first_commit(log_.Trim(commit, batch));
+  record_.set_folded_commit(commit);
+  PutRecord(batch);
   if (!IsLong()) return;
   QueueLog::Home below = 0;
   for (const uint64_t sequence : log_.Stale(&below)) {

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "baton/v1/audit_service.pb.h"
 #include "baton/v1/record.pb.h"
+#include "services/broker/consumers.h"
 #include "services/broker/dispatch_order.h"
 #include "services/broker/key_lines.h"
 #include "services/broker/queue_log.h"
@@ -49,22 +50,6 @@ inline bool IsUnsettled(v1::DeliveryState state) {
          state == v1::DELIVERY_STATE_DELAYED;
 }
 
-// Somebody who takes messages from a queue, with credit.
-struct Consumer {
-  uint64_t id = 0;        // Unique in the process.
-  std::string name = {};  // For tracking; chosen by the consumer.
-  int max_messages = 0;
-  int64_t max_bytes = 0;
-  absl::Duration ack_deadline = {};
-  bool exclusive = false;  // Nobody else consumes the queue meanwhile.
-  int outstanding = 0;
-  int64_t outstanding_bytes = 0;
-  // Rounds in which leases of it ran out, a lease's length apart, since it last
-  // settled or extended one; and when the last was, on the steady clock.
-  int rounds_lost = 0;
-  absl::Duration last_lost = -absl::InfiniteDuration();
-};
-
 // One recipient's copy of a message.
 struct NewCopy {
   FreshCopy copy = {};
@@ -81,6 +66,7 @@ struct Leased {
   absl::Time expire_time;
   // Immediate danger overtook an earlier message of its key.
   bool earlier_pending = false;
+  bool came_back = false;  // It was a dead letter.
 };
 
 // Something that happened to a message of a queue, for the audit log.
@@ -103,7 +89,10 @@ struct QueueEvent {
 // delay holds up its key; it goes out with the highest priority that waits
 // behind it. A dead-lettered head releases its key. Immediate danger overtakes:
 // of its key it waits only for earlier immediate danger, while everything later
-// waits for it.
+// waits for it. A dead letter that comes back stands where it was published: in
+// front of what is later, but for what is with a consumer just then.
+//
+// A paused queue hands out nothing; what is leased goes on.
 //
 // Memory: every unsettled message, about 100 bytes each, so
 // QueuePolicy::max_messages bounds it; bodies stay on disk. Nothing has to be
@@ -118,9 +107,6 @@ class Queue {
   // Likewise for what one Tick changes.
   static constexpr size_t kMaxTick = 1024;
   static constexpr size_t kMaxAttemptsKept = 16;
-  // A consumer that lost leases in so many rounds, and settled nothing in
-  // between, is dead or stuck.
-  static constexpr int kMaxRoundsLost = 2;
   // Settled copies the log tells of before they go to pages: for each of
   // QueuePolicy::max_log_records.
   static constexpr size_t kUnfoldedPerRecord = 8;
@@ -130,16 +116,23 @@ class Queue {
   const std::string& name() const { return name_; }
   // From the next decision on.
   void set_policy(const QueuePolicy& policy) { policy_ = policy; }
+  v1::QueueMode mode() const {
+    return record_.mode() == v1::QUEUE_MODE_UNSPECIFIED ? v1::QUEUE_MODE_SERVING
+                                                        : record_.mode();
+  }
   // Unsettled messages, and their bytes.
   uint64_t message_count() const { return items_.size(); }
   uint64_t total_bytes() const { return total_bytes_; }
 
-  // --- At the start, in this order: Replay every record from
+  // --- At the start, in this order: Restore, Replay every record from
   // record.first_commit, Adopt what format 1 left, Start.
 
+  // What the queue's own record says, and which dead letters there are.
+  void Restore(v1::QueueRecord record) { record_ = std::move(record); }
+  void RestoreDeadLetter(uint64_t sequence) { dead_letters_.insert(sequence); }
+
   // DATA_LOSS when the record makes no sense.
-  absl::Status Replay(const v1::QueueRecord& record, uint64_t commit,
-                      const v1::QueueChanges& changes);
+  absl::Status Replay(uint64_t commit, const v1::QueueChanges& changes);
   // Takes a copy as format 1 stored it; it is written again.
   void Adopt(uint64_t sequence, v1::QueueEntry entry);
   // Format 1 left nothing more; until then nobody stops looking for it.
@@ -151,15 +144,15 @@ class Queue {
   // --- Publishing.
 
   // RESOURCE_EXHAUSTED when `count` more messages of `bytes` would pass the
-  // quota.
+  // quota, or the queue is draining. Not to be asked for immediate danger.
   absl::Status CheckRoom(uint64_t count, uint64_t bytes) const;
   void Add(const NewCopy& copy, Instant now);
 
   // --- Consumers.
 
-  // FAILED_PRECONDITION when `consumer` or one that is there wants to be alone.
-  // One of the same name does not count: it is replaced.
-  absl::Status CheckAlone(const Consumer& consumer) const;
+  absl::Status CheckAlone(const Consumer& consumer) const {
+    return consumers_.CheckAlone(name_, consumer);
+  }
   // Registers `consumer`. Leases that a consumer of the same name holds from
   // an earlier stream or process end now and their messages are ready again
   // (a counted attempt): the name's owner is back, so nobody else works on
@@ -171,9 +164,11 @@ class Queue {
   };
   Subscribed Subscribe(Consumer consumer, Instant now);
   // Replaces the credit; 0 keeps a value. Unknown ids are ignored.
-  void Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes);
+  void Grant(uint64_t consumer_id, int max_messages, int64_t max_bytes) {
+    consumers_.Grant(consumer_id, max_messages, max_bytes);
+  }
   // Its leases go on until they are settled or expire.
-  void Unsubscribe(uint64_t consumer_id);
+  void Unsubscribe(uint64_t consumer_id) { consumers_.Remove(consumer_id); }
   bool HasConsumers() const { return !consumers_.empty(); }
 
   // --- Settling. `ack` must name a lease that is held. FAILED_PRECONDITION
@@ -190,7 +185,44 @@ class Queue {
   void ModifyDeadline(const AckId& ack, absl::Duration ack_deadline,
                       Instant now);
 
+  // --- By hand.
+
+  void SetMode(v1::QueueMode mode, const std::string& reason, Instant now);
+  // FAILED_PRECONDITION unless the copy of message `sequence` waits for its
+  // time and was never delivered; NOT_FOUND when it is not unsettled.
+  absl::Status CheckCancel(uint64_t sequence) const;
+  // Requires CheckCancel to hold.
+  QueueEvent Cancel(uint64_t sequence, Instant now);
+  // Whether the copy, which is unsettled, may be given up: nobody holds it, and
+  // it is not immediate danger.
+  bool MayPurge(uint64_t sequence) const;
+  QueueEvent Purge(uint64_t sequence, const std::string& reason, Instant now);
+  // Looks at every message: some milliseconds for each 100,000.
+  struct Purgeable {
+    uint64_t messages = 0;
+    uint64_t last_sequence = 0;  // Of all that are here.
+  };
+  Purgeable CountPurgeable() const;
+  bool HasDeadLetter(uint64_t sequence) const {
+    return dead_letters_.contains(sequence);
+  }
+  // Brings back the dead letter `dead` of `copy`, to be delivered at once: its
+  // deliver_time says when it was first due, its expire_time does not count.
+  // Attempts are counted on, and limited anew.
+  void Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
+               Instant now);
+
   // --- Looking.
+
+  // Everything but the name, the owner and the limits of the policy.
+  v1::Queue Describe(Instant now) const;
+  // Unsettled copies after message `after`, at most `limit`.
+  std::vector<uint64_t> Unsettled(uint64_t after, size_t limit) const;
+  // The same of those that were settled, were not cancelled, and are in no page
+  // yet.
+  std::vector<uint64_t> SettledLately(uint64_t after, size_t limit) const {
+    return settled_.After(after, limit);
+  }
 
   // How the copy of message `sequence` stands, or was settled; nullopt: what
   // there is to say is on disk once this commit is (ReadSettled), or it was
@@ -207,7 +239,7 @@ class Queue {
   // most kMaxTick of them; NextTick is then in the past.
   struct Ticked {
     std::vector<QueueEvent> events;
-    std::vector<uint64_t> stalled;  // See kMaxRoundsLost; still registered.
+    std::vector<uint64_t> stalled;  // See Consumers; still registered.
   };
   Ticked Tick(Instant now);
   // When to call Tick next, on the steady clock; nullopt: nothing is due.
@@ -257,8 +289,7 @@ class Queue {
   v1::QueueEntry EntryOf(uint64_t sequence) const;
   void ForgetReplayed(Items::iterator it);
   absl::Status ReplayAdded(const v1::QueueChanges& changes);
-  absl::Status ReplaySettled(const v1::QueueRecord& record, uint64_t commit,
-                             const v1::QueueChanges& changes);
+  absl::Status ReplaySettled(uint64_t commit, const v1::QueueChanges& changes);
 
   void Insert(uint64_t sequence, Item item);
   // Puts the copy into the index its state belongs in, anew when it is there;
@@ -274,8 +305,8 @@ class Queue {
   void ReturnCredit(uint64_t sequence, const Item& item);
   // The consumer that has the lease shows that it lives.
   void NoteSign(uint64_t sequence);
-  std::vector<uint64_t> NoteLost(const std::vector<QueueEvent>& expired,
-                                 Instant now);
+  // The lease, which there may be, ends.
+  void EndLease(uint64_t sequence, const Item& item);
   void KeepAttempt(uint64_t sequence, const std::string& reason, Instant now,
                    Item* item);
   // Back to READY or DELAYED, or to the dead letters when attempts are used
@@ -286,9 +317,9 @@ class Queue {
   QueueEvent Settle(Items::iterator it, v1::DeliveryState state,
                     const std::string& reason, Instant now);
   absl::Duration RetryDelay(const AckId& ack) const;
-  Consumer* NextWithCredit(int64_t bytes);
   bool IsLong() const { return log_.IsLong(policy_.max_log_records); }
   void Fold(uint64_t commit, Batch* batch);
+  void PutRecord(Batch* batch);
 
   const std::string name_;
 
@@ -305,15 +336,23 @@ class Queue {
   absl::btree_set<std::pair<int64_t, uint64_t>> delayed_;  // By ready time.
   absl::btree_set<std::pair<int64_t, uint64_t>> expiring_;
   absl::btree_set<std::pair<absl::Duration, uint64_t>> deadlines_;
+  // URGENT and IMMEDIATE_DANGER, by when they were first due.
+  absl::btree_set<std::pair<int64_t, uint64_t>> urgent_;
+  // By ordering key: the leased message that one in front of it, which came
+  // back, waits for.
+  absl::flat_hash_map<uint64_t, uint64_t> overtaken_;
+  absl::btree_set<uint64_t> dead_letters_;
 
-  std::map<uint64_t, Consumer> consumers_;
-  uint64_t last_served_ = 0;  // Consumer that got the last message.
+  Consumers consumers_;
 
   SettledCopies settled_;
   QueueLog log_;
   // Of copies settled since the last Flush that need a key of their own.
   std::vector<std::pair<uint64_t, v1::DeliveryRecord>> records_;
+  std::vector<uint64_t> redriven_;  // Since the last Flush.
   bool may_hold_format_1_ = true;
+  v1::QueueRecord record_;  // As on disk after the next Flush.
+  bool record_changed_ = false;
 };
 
 }  // namespace baton

@@ -19,6 +19,21 @@ absl::Status Damaged(const Queue& queue) {
       absl::StrCat("a record of queue ", queue.name(), " is damaged"));
 }
 
+absl::Status RestoreDeadLetters(const Reader& reader, Queue* queue) {
+  uint64_t from = 0;
+  std::vector<KeyValue> found;
+  do {
+    ASSIGN_OR_RETURN(
+        found, reader.Scan(DeadLetters(queue->name(), from), kRecordsAtOnce));
+    for (const KeyValue& pair : found) {
+      ASSIGN_OR_RETURN(const uint64_t sequence, SequenceOf(pair.key));
+      queue->RestoreDeadLetter(sequence);
+      from = sequence + 1;
+    }
+  } while (found.size() == kRecordsAtOnce);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
@@ -35,6 +50,8 @@ absl::StatusOr<v1::QueueRecord> ReadQueueRecord(const Reader& reader,
 absl::Status RecoverQueue(const Reader& reader, Queue* queue) {
   ASSIGN_OR_RETURN(const v1::QueueRecord record,
                    ReadQueueRecord(reader, *queue));
+  queue->Restore(record);
+  RETURN_IF_ERROR(RestoreDeadLetters(reader, queue));
   uint64_t from = record.first_commit();
   std::vector<KeyValue> found;
   v1::QueueChanges changes;
@@ -45,7 +62,7 @@ absl::Status RecoverQueue(const Reader& reader, Queue* queue) {
     for (const KeyValue& pair : found) {
       ASSIGN_OR_RETURN(const uint64_t commit, SequenceOf(pair.key));
       if (!changes.ParseFromString(pair.value)) return Damaged(*queue);
-      RETURN_IF_ERROR(queue->Replay(record, commit, changes));
+      RETURN_IF_ERROR(queue->Replay(commit, changes));
       from = commit + 1;
     }
   } while (found.size() == kRecordsAtOnce);

@@ -1,5 +1,6 @@
 #include "services/broker/settled_copies.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace {
 // Pages one range of 256 sequences can have: one for each, and as many again
 // for what was redriven.
 constexpr size_t kMaxPages = 512;
+constexpr size_t kPagesAtOnce = 64;
 
 // Fills one page after the other.
 class PageWriter {
@@ -72,6 +74,16 @@ bool IsWhole(const v1::SettledPage& page) {
   return true;
 }
 
+v1::DeliveryState StateAt(const v1::SettledPage& page, int i) {
+  return page.states().empty() ? v1::DELIVERY_STATE_ACKNOWLEDGED
+                               : static_cast<v1::DeliveryState>(page.states(i));
+}
+
+absl::Status DamagedPage(const std::string& queue) {
+  return absl::DataLossError(
+      absl::StrCat("a page of settled copies of ", queue, " is damaged"));
+}
+
 std::optional<v1::DeliveryRecord> FindIn(const v1::SettledPage& page,
                                          uint64_t sequence) {
   uint64_t at = 0;
@@ -81,9 +93,7 @@ std::optional<v1::DeliveryRecord> FindIn(const v1::SettledPage& page,
     micros += static_cast<uint64_t>(page.times_micros(i));
     if (at != sequence) continue;
     v1::DeliveryRecord found;
-    found.set_state(page.states().empty()
-                        ? v1::DELIVERY_STATE_ACKNOWLEDGED
-                        : static_cast<v1::DeliveryState>(page.states(i)));
+    found.set_state(StateAt(page, i));
     found.set_delivery_attempt(
         page.delivery_attempts().empty()
             ? 1
@@ -118,6 +128,17 @@ const Settled* SettledCopies::Find(uint64_t sequence) const {
   return it == copies_.end() ? nullptr : &it->second;
 }
 
+std::vector<uint64_t> SettledCopies::After(uint64_t after, size_t limit) const {
+  std::vector<uint64_t> found;
+  for (auto it = copies_.upper_bound(after);
+       it != copies_.end() && found.size() < limit; ++it) {
+    if (it->second.state != v1::DELIVERY_STATE_CANCELLED) {
+      found.push_back(it->first);
+    }
+  }
+  return found;
+}
+
 void SettledCopies::Fold(const std::string& queue, uint64_t commit,
                          Batch* batch) {
   PageWriter writer;
@@ -141,23 +162,59 @@ absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadSettled(
   for (const KeyValue& pair : pages) {
     v1::SettledPage page;
     if (!page.ParseFromString(pair.value) || !IsWhole(page)) {
-      return absl::DataLossError(
-          absl::StrCat("a page of settled copies of ", queue, " is damaged"));
+      return DamagedPage(queue);
     }
     std::optional<v1::DeliveryRecord> found = FindIn(page, sequence);
     if (!found.has_value()) continue;
-    const bool acknowledged = found->state() == v1::DELIVERY_STATE_ACKNOWLEDGED;
-    if (acknowledged && found->delivery_attempt() == 1) return found;
-    ASSIGN_OR_RETURN(
-        std::optional<v1::DeliveryRecord> record,
-        ReadRecord(reader, acknowledged ? DeliveryKey(sequence, queue)
-                                        : DeadLetterKey(queue, sequence)));
+    if (found->state() == v1::DELIVERY_STATE_ACKNOWLEDGED &&
+        found->delivery_attempt() == 1) {
+      return found;
+    }
+    ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> record,
+                     ReadRecord(reader, IsDeadLetter(found->state())
+                                            ? DeadLetterKey(queue, sequence)
+                                            : DeliveryKey(sequence, queue)));
     return record.has_value() ? record : found;
   }
   ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> dead,
                    ReadRecord(reader, DeadLetterKey(queue, sequence)));
   if (dead.has_value()) return dead;
   return ReadRecord(reader, DeliveryKey(sequence, queue));
+}
+
+absl::StatusOr<std::vector<uint64_t>> ReadSettledAfter(const Reader& reader,
+                                                       const std::string& queue,
+                                                       uint64_t after,
+                                                       size_t limit) {
+  std::set<uint64_t> found;  // What was sent again is in several pages.
+  KeyRange range = SettledPagesFrom(queue, after);
+  std::string last_range;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::vector<KeyValue> pages,
+                     reader.Scan(range, kPagesAtOnce));
+    for (const KeyValue& pair : pages) {
+      const std::string in_range = pair.key.substr(0, pair.key.size() - 8);
+      if (found.size() >= limit && in_range != last_range) break;
+      last_range = in_range;
+      v1::SettledPage page;
+      if (!page.ParseFromString(pair.value) || !IsWhole(page)) {
+        return DamagedPage(queue);
+      }
+      uint64_t sequence = 0;
+      for (int i = 0; i < page.sequences_size(); ++i) {
+        sequence += static_cast<uint64_t>(page.sequences(i));
+        if (sequence > after &&
+            StateAt(page, i) != v1::DELIVERY_STATE_CANCELLED) {
+          found.insert(sequence);
+        }
+      }
+    }
+    if (found.size() >= limit || pages.size() < kPagesAtOnce) break;
+    range.begin = pages.back().key + '\0';
+  }
+  std::vector<uint64_t> sequences(found.begin(), found.end());
+  if (sequences.size() > limit) sequences.resize(limit);
+  return sequences;
 }
 
 }  // namespace baton

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
@@ -14,14 +15,20 @@
 
 namespace baton {
 
+// It went to the dead letters, from which it may come back.
+inline bool IsDeadLetter(v1::DeliveryState state) {
+  return state == v1::DELIVERY_STATE_DEAD_LETTERED ||
+         state == v1::DELIVERY_STATE_EXPIRED;
+}
+
 // How a copy was settled.
 struct Settled {
   v1::DeliveryState state = v1::DELIVERY_STATE_ACKNOWLEDGED;
   int attempt = 0;
   std::string consumer = {};
   int64_t time_micros = 0;
-  // It has a DeliveryRecord of its own: a dead letter, or a copy that came back
-  // before it was acknowledged.
+  // It has a DeliveryRecord of its own: a dead letter, a copy that came back
+  // before it was acknowledged, or one that was cancelled.
   bool has_record = false;
 };
 
@@ -36,6 +43,8 @@ class SettledCopies {
   // Null: not here; see ReadSettled.
   const Settled* Find(uint64_t sequence) const;
   size_t size() const { return copies_.size(); }
+  // Sequences after `after` that were not cancelled, rising, at most `limit`.
+  std::vector<uint64_t> After(uint64_t after, size_t limit) const;
 
   // Writes all of it to pages of commit `commit`, and forgets it.
   void Fold(const std::string& queue, uint64_t commit, Batch* batch);
@@ -45,10 +54,17 @@ class SettledCopies {
 };
 
 // How the copy of message `sequence` in `queue` was settled, when a page, a
-// dead letter or a record of format 1 says so; of a dead letter with reason and
-// attempts.
+// dead letter or a record of format 1 says so; with reason and attempts where
+// it has a DeliveryRecord of its own.
 absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadSettled(
     const Reader& reader, const std::string& queue, uint64_t sequence);
+
+// Messages after `after` that pages of `queue` tell of and that were not
+// cancelled, rising, at most `limit`.
+absl::StatusOr<std::vector<uint64_t>> ReadSettledAfter(const Reader& reader,
+                                                       const std::string& queue,
+                                                       uint64_t after,
+                                                       size_t limit);
 
 }  // namespace baton
 

@@ -9,6 +9,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/broker/conversation.h"
+#include "services/broker/copies.h"
+#include "services/broker/deliveries.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
 #include "services/common/agency.h"
@@ -26,20 +28,6 @@ constexpr size_t kMaxPendingResponses = 1024;
 
 using Parts = TrackingServiceImpl::Parts;
 using Copies = std::vector<FindCopiesCommand::Copy>;
-
-// Asks the commit thread, and goes on with its answer on a reader thread.
-template <typename Result, typename FindCommand>
-void Ask(const Parts& parts, grpc::ServerUnaryReactor* reactor,
-         FindCommand command, std::function<void(Result)> then) {
-  command.done = [doorway = parts.doorway, reactor,
-                  then = std::move(then)](absl::StatusOr<Result> result) {
-    doorway->OnReader(reactor, [then, result = *std::move(result)]() mutable {
-      then(std::move(result));
-    });
-  };
-  const absl::Status asked = parts.sequencer->Submit(std::move(command));
-  if (!asked.ok()) reactor->Finish(ToGrpc(asked));
-}
 
 absl::StatusOr<Conversation> CheckOwn(const Parts& parts,
                                       const Identity& caller, uint64_t number,
@@ -62,36 +50,12 @@ void WithOwn(const Parts& parts, grpc::ServerUnaryReactor* reactor,
              std::function<void(absl::StatusOr<Conversation>)> then) {
   const absl::StatusOr<uint64_t> number = ParseConversationId(conversation_id);
   if (!number.ok()) return then(number.status());
-  Ask<std::optional<Conversation>>(
-      parts, reactor, FindConversationCommand{.number = *number, .done = {}},
+  parts.doorway->Ask<std::optional<Conversation>>(
+      reactor, FindConversationCommand{.number = *number, .done = {}},
       [parts, caller, number = *number,
        then = std::move(then)](std::optional<Conversation> known) {
         then(CheckOwn(parts, caller, number, std::move(known)));
       });
-}
-
-v1::Delivery ToDelivery(const std::string& queue,
-                        const v1::DeliveryRecord& record) {
-  v1::Delivery delivery;
-  delivery.set_queue(queue);
-  delivery.set_state(record.state());
-  delivery.set_delivery_attempt(record.delivery_attempt());
-  delivery.set_reason(record.reason());
-  *delivery.mutable_state_time() =
-      ToProto(absl::FromUnixMicros(record.state_time_micros()));
-  return delivery;
-}
-
-void AddHistory(const v1::DeliveryRecord& record, v1::Delivery* delivery) {
-  delivery->set_consumer(record.consumer());
-  for (const v1::AttemptRecord& attempt : record.attempts()) {
-    v1::DeliveryAttempt* const added = delivery->add_attempts();
-    added->set_delivery_attempt(attempt.delivery_attempt());
-    added->set_consumer(attempt.consumer());
-    *added->mutable_end_time() =
-        ToProto(absl::FromUnixMicros(attempt.end_time_micros()));
-    added->set_reason(attempt.reason());
-  }
 }
 
 // What became of each of `copies`, as the commit thread has found them.
@@ -129,8 +93,8 @@ void FinishWithDeliveries(const Parts& parts, grpc::ServerUnaryReactor* reactor,
                           Copies copies, bool whole,
                           std::vector<v1::TimelineEntry*> entries) {
   FindCopiesCommand command{.copies = copies, .done = {}};
-  Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
-      parts, reactor, std::move(command),
+  parts.doorway->Ask<std::vector<std::optional<v1::DeliveryRecord>>>(
+      reactor, std::move(command),
       [parts, reactor, copies = std::move(copies), whole,
        entries = std::move(entries)](
           std::vector<std::optional<v1::DeliveryRecord>> found) {
@@ -155,10 +119,8 @@ absl::StatusOr<v1::TimelineEntry> ToTimelineEntry(v1::MessageRecord record,
   *entry.mutable_matter_ids() = message.matter_ids();
   *entry.mutable_marks() = message.marks();
   for (const v1::Recipient& recipient : message.recipients()) {
-    copies->push_back({.queue = QueueName(recipient.has_redirected_to()
-                                              ? recipient.redirected_to()
-                                              : recipient.address()),
-                       .sequence = sequence});
+    copies->push_back(
+        {.queue = QueueName(DeskOf(recipient)), .sequence = sequence});
   }
   return entry;
 }
@@ -270,11 +232,9 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetConversation(
     const v1::GetConversationRequest* request,
     v1::GetConversationResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(caller, caller.status(), "GetConversation", reactor);
-    return reactor;
-  }
+  const std::optional<Identity> caller =
+      parts_.doorway->Admit(*context, "GetConversation", reactor);
+  if (!caller.has_value()) return reactor;
   WithOwn(parts_, reactor, *caller, request->conversation_id(),
           [this, reactor, response](absl::StatusOr<Conversation> own) {
             if (own.ok()) {
@@ -291,11 +251,9 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::ListTimeline(
     const v1::ListTimelineRequest* request,
     v1::ListTimelineResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(caller, caller.status(), "ListTimeline", reactor);
-    return reactor;
-  }
+  const std::optional<Identity> caller =
+      parts_.doorway->Admit(*context, "ListTimeline", reactor);
+  if (!caller.has_value()) return reactor;
   WithOwn(parts_, reactor, *caller, request->conversation_id(),
           [this, reactor, request, response](absl::StatusOr<Conversation> own) {
             Copies copies;
@@ -319,11 +277,9 @@ grpc::ServerUnaryReactor* TrackingServiceImpl::GetMessage(
     grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
     v1::GetMessageResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
-  if (!caller.ok()) {
-    parts_.doorway->Refuse(caller, caller.status(), "GetMessage", reactor);
-    return reactor;
-  }
+  const std::optional<Identity> caller =
+      parts_.doorway->Admit(*context, "GetMessage", reactor);
+  if (!caller.has_value()) return reactor;
   const auto not_found = [reactor, request] {
     reactor->Finish(ToGrpc(absl::NotFoundError(absl::StrCat(
         "no message ", request->message_id(), " of this agency"))));

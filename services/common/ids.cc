@@ -72,6 +72,10 @@ std::string ConversationId(uint64_t number) {
   return absl::StrCat("c-", ToBase32(number));
 }
 
+std::string JobId(uint64_t number) {
+  return absl::StrCat("j-", ToBase32(number));
+}
+
 std::string MatterId(absl::string_view conversation_id, int number) {
   return absl::StrCat(conversation_id, ".", number);
 }
@@ -82,6 +86,10 @@ absl::StatusOr<uint64_t> ParseMessageId(absl::string_view id) {
 
 absl::StatusOr<uint64_t> ParseConversationId(absl::string_view id) {
   return ParsePrefixed(id, "c-", "conversation");
+}
+
+absl::StatusOr<uint64_t> ParseJobId(absl::string_view id) {
+  return ParsePrefixed(id, "j-", "job");
 }
 
 absl::StatusOr<MatterName> ParseMatterId(absl::string_view id) {

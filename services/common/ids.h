@@ -13,15 +13,18 @@
 //
 //   message       m-4k7        conversation  c-4k7 (its first message)
 //   matter        c-4k7.1      lease         a-4k7-2 (message, attempt)
+//   job           j-4k7
 namespace baton {
 
 std::string MessageId(uint64_t sequence);
 std::string ConversationId(uint64_t number);
 std::string MatterId(absl::string_view conversation_id, int number);
+std::string JobId(uint64_t number);
 
 // INVALID_ARGUMENT when the text is not such an id.
 absl::StatusOr<uint64_t> ParseMessageId(absl::string_view id);
 absl::StatusOr<uint64_t> ParseConversationId(absl::string_view id);
+absl::StatusOr<uint64_t> ParseJobId(absl::string_view id);
 
 struct MatterName {
   uint64_t conversation_number;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/notification.h"
 #include "baton/v1/broker_service.grpc.pb.h"
@@ -15,6 +16,7 @@
 #include "services/common/agency.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
+#include "tests/support/hanging_disk.h"
 #include "tests/support/http_client.h"
 #include "tests/support/served_broker.h"
 
@@ -26,6 +28,7 @@ using ::grpc::health::v1::HealthCheckRequest;
 using ::grpc::health::v1::HealthCheckResponse;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr char kHospital[] = "emergency-RX1RA";
@@ -96,7 +99,7 @@ absl::StatusOr<std::string> CallBytes(
 class BrokerOperationsTest : public testing::Test {
  protected:
   void SetUp() override {
-    broker_.Start(kAgencies, kAccess);
+    broker_.Start(kAgencies, kAccess, disk_);
     hospital_ = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
     admin_ = grpc::CreateChannel(
         absl::StrCat("127.0.0.1:", broker_.broker()->admin_grpc_port()),
@@ -121,11 +124,12 @@ class BrokerOperationsTest : public testing::Test {
     return message;
   }
 
-  grpc::Status Publish() {
+  grpc::Status Publish(v1::Priority priority = v1::PRIORITY_URGENT) {
     grpc::ClientContext context;
     SetDeadline(&context);
     v1::PublishRequest request;
     *request.add_messages() = Flag();
+    request.mutable_messages(0)->set_priority(priority);
     v1::PublishResponse response;
     return hospital_->Publish(&context, request, &response);
   }
@@ -163,6 +167,7 @@ class BrokerOperationsTest : public testing::Test {
     return response.status();
   }
 
+  const std::shared_ptr<HangingDisk> disk_ = std::make_shared<HangingDisk>();
   ServedBroker broker_;
   std::unique_ptr<v1::BrokerService::Stub> hospital_;
   std::shared_ptr<grpc::Channel> admin_;
@@ -189,6 +194,37 @@ TEST_F(BrokerOperationsTest, MetricsCountWhatHappens) {
   }
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(BrokerOperationsTest, AnUrgentMessageThatNobodyTakesIsShown) {
+  const std::string oldest = absl::StrCat(
+      "baton_queue_oldest_urgent_seconds{queue=\"", kQueue, "\"}");
+  EXPECT_EQ(Metric("baton_exchange_answers"), 1);
+  EXPECT_EQ(Metric(oldest), 0);
+  ASSERT_TRUE(Publish(v1::PRIORITY_ROUTINE).ok());
+  EXPECT_EQ(Metric(oldest), 0);
+  ASSERT_TRUE(Publish(v1::PRIORITY_URGENT).ok());
+  EXPECT_GT(Metric(oldest), 0);
+  EXPECT_EQ(Metric(absl::StrCat("baton_queue_messages{queue=\"", kQueue,
+                                "\",state=\"ready\"}")),
+            2);
+}
+
+TEST_F(BrokerOperationsTest, AScrapeIsAnsweredWhileTheDiskHangs) {
+  disk_->Hang(true);
+  std::thread publisher([this] { EXPECT_TRUE(Publish().ok()); });
+  std::string page;
+  do {
+    const absl::Duration begun = broker_.clock().Now().steady;
+    page = Page("/metrics");
+    EXPECT_LT(broker_.clock().Now().steady - begun, absl::Seconds(2));
+  } while (!absl::StrContains(page, "\nbaton_exchange_answers 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("baton_queue_")));
+  EXPECT_THAT(page, HasSubstr("baton_audit_tree_size"));
+  disk_->Hang(false);
+  publisher.join();
+  while (Metric("baton_exchange_answers") != 1) {
+  }
 }
 
 TEST_F(BrokerOperationsTest, ReflectionAndChannelzAreOnTheAdminListenerAlone) {

@@ -86,7 +86,7 @@ TEST(KeysTest, SettledPagesHoldThoseOf256Sequences) {
 TEST(KeysTest, DeadLettersHoldAllOfTheirQueue) {
   for (const char* queue : kQueues) {
     for (const uint64_t sequence : kNumbers) {
-      EXPECT_TRUE(Holds(DeadLetters(queue), DeadLetterKey(queue, sequence)));
+      EXPECT_TRUE(Holds(DeadLetters(queue, 0), DeadLetterKey(queue, sequence)));
     }
   }
 }
@@ -99,7 +99,7 @@ TEST(KeysTest, RangesOfQueuesWhoseNamesBeginAlikeDoNotOverlap) {
         EXPECT_FALSE(
             Holds(QueueEntries(queue, 0), QueueEntryKey(other, sequence)))
             << queue << " " << other;
-        EXPECT_FALSE(Holds(DeadLetters(queue), DeadLetterKey(other, sequence)))
+        EXPECT_FALSE(Holds(DeadLetters(queue, 0), DeadLetterKey(other, sequence)))
             << queue << " " << other;
       }
     }
@@ -140,7 +140,8 @@ TEST(KeysTest, KindsDoNotMix) {
       {'Q', QueueChangesBetween("q", 0, kLast)},
       {'S', SettledPages("q", 1)},
       {'y', JoinedBetween(0, kLast)},
-      {'x', DeadLetters("q")},
+      {'x', DeadLetters("q", 0)},
+      {'J', JobKeys()},
       {'o', OutboxEntries(0)},
       {'w', Cases()},
       {'n', InboxEntries(0)},

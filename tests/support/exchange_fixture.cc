@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "rocksdb/file_system.h"
 #include "services/broker/queue_recovery.h"
+#include "services/broker/handover.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
 #include "services/broker/view.h"
@@ -498,25 +499,11 @@ absl::StatusOr<StepResult> ExchangeFixture::StepOnce(
 void ExchangeFixture::Deliver(StepResult::Delivery delivery) {
   std::vector<v1::ReceivedMessage> messages;
   for (const Handover& handover : delivery.messages) {
-    v1::ReceivedMessage& received = messages.emplace_back();
-    received.set_ack_id(
-        FormatAckId({handover.leased.sequence, handover.leased.attempt}));
-    received.set_delivery_attempt(handover.leased.attempt);
-    *received.mutable_lease_expire_time() =
-        ToProto(handover.leased.expire_time);
-    v1::Message message;
-    if (handover.message != nullptr) {
-      message = *handover.message;
-    } else {
-      const auto record =
-          ReadMessageRecord(*watched_, handover.leased.sequence);
-      ASSERT_TRUE(record.ok()) << record.status();
-      absl::StatusOr<v1::Message> opened = OpenMessage(*record, *vault_);
-      ASSERT_TRUE(opened.ok()) << opened.status();
-      message = *std::move(opened);
-    }
-    ApplyView(*directory_->Now(), delivery.recipient, &message);
-    *received.mutable_message() = std::move(message);
+    absl::StatusOr<v1::ReceivedMessage> received =
+        OpenHandover(handover, delivery.recipient, *watched_, *vault_,
+                     *directory_->Now());
+    ASSERT_TRUE(received.ok()) << received.status();
+    messages.push_back(*std::move(received));
   }
   delivery.sink->Deliver(std::move(messages));
 }

@@ -240,6 +240,21 @@ class ExchangeFixture {
   absl::StatusOr<v1::AttachmentRecord> Attach(const Identity& caller,
                                               AttachmentAct act);
 
+  // By hand: one of queue_acts.h.
+  template <typename Act>
+  absl::StatusOr<typename Act::Answer> Do(const Identity& caller, Act act) {
+    absl::StatusOr<typename Act::Answer> answer = absl::UnknownError("untold");
+    std::vector<Command> commands;
+    commands.push_back(QueueCommand<Act>{
+        .caller = caller,
+        .act = std::move(act),
+        .done = [&answer](absl::StatusOr<typename Act::Answer> decided) {
+          answer = std::move(decided);
+        }});
+    Step(std::move(commands));
+    return answer;
+  }
+
   // Time and steps.
   void Advance(absl::Duration by);
   // Steps until there is no more work.

@@ -25,7 +25,9 @@ class ServedBroker {
  public:
   // `agencies` and `access` in text format: the rest of a BrokerConfig, and an
   // AccessPolicy.
-  void Start(const std::string& agencies, const std::string& access) {
+  void Start(const std::string& agencies, const std::string& access,
+             std::shared_ptr<rocksdb::FileSystem> file_system =
+                 rocksdb::FileSystem::Default()) {
     const std::string make = absl::StrCat(SourceFile("deploy/make-certs"), " ",
                                           certs_.path(), " >/dev/null");
     ASSERT_EQ(std::system(make.c_str()), 0) << make;
@@ -33,8 +35,8 @@ class ServedBroker {
     const auto config = ReadBrokerConfig(
         Write("broker.txtpb", absl::StrCat(kBrokerText, agencies)));
     ASSERT_TRUE(config.ok()) << config.status();
-    auto broker = Broker::Start(*config, &clock_, &random_,
-                                rocksdb::FileSystem::Default());
+    auto broker =
+        Broker::Start(*config, &clock_, &random_, std::move(file_system));
     ASSERT_TRUE(broker.ok()) << broker.status();
     broker_ = *std::move(broker);
   }

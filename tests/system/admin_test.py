@@ -79,6 +79,9 @@ class AdminTest(CityTest):
         self.assertEqual(after[PUBLISHED], before[PUBLISHED] + 3)
         refused = 'baton_refusals_total{code="PERMISSION_DENIED"}'
         self.assertEqual(after[refused], before[refused] + 1)
+        oldest = f'baton_queue_oldest_urgent_seconds{{queue="{INTAKE}"}}'
+        self.assertEqual(before[oldest], 0)
+        self.assertGreater(after[oldest], 0)
         self.assertGreater(after["baton_process_max_fds"], 2000)
         self.assertEqual(page(port, "/healthz"), (200, "serving\n"))
         self.assertEqual(page(port, "/")[0], 404)
