@@ -222,6 +222,7 @@ void AgencyService::Stop() {
     parts_->health->EndWatches();
   }
   parts_->streams->DrainAll(Stopping("the service", kReconnectDelay));
+  parts_->streams->AwaitNone(kStopGrace);
   if (parts_->server != nullptr) parts_->server->Stop(kStopGrace);
   parts_->heartbeat.reset();
   parts_->mark.reset();

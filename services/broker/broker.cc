@@ -1,5 +1,6 @@
 #include "services/broker/broker.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "services/broker/access.h"
 #include "services/broker/attachment_service.h"
 #include "services/broker/audit_service.h"
@@ -50,6 +53,7 @@ constexpr int kReaderThreads = 2;
 constexpr size_t kMaxPendingReads = 1024;
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 constexpr absl::Duration kReconnectDelay = absl::Seconds(1);
+constexpr absl::Duration kMinCallGrace = absl::Milliseconds(500);
 constexpr int kMaxWaitingPulls = 4096;
 constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
 // Logs, connections without a stream, the admin listener.
@@ -154,6 +158,7 @@ struct Broker::Parts {
   absl::Status run_status;  // Of the commit thread; read after joining it.
   std::thread commit_thread;
   std::thread finisher_thread;
+  absl::Notification all_told;  // By the finisher; nothing is decided any more.
 
   void Deliver(StepResult::Delivery delivery);
   absl::Status EachSecond();
@@ -362,7 +367,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
 
   RETURN_IF_ERROR(parts->OpenAdmin(clock));
 
-  parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
+  parts->finisher_thread = std::thread([p] {
+    p->sequencer->Finish();
+    p->all_told.Notify();
+  });
   parts->commit_thread = std::thread([p] {
     p->run_status = p->sequencer->Run();
     if (!p->run_status.ok()) {
@@ -413,16 +421,24 @@ absl::Status Broker::Wait() {
   return parts_->run_status;
 }
 
+// The server goes last, when there is nothing left to say: a connection that is
+// closed while its client still writes takes with it what the client has not
+// read yet.
 void Broker::Stop() {
+  const absl::Time deadline = absl::Now() + kDrainGrace;
   parts_->SetServing(false);
   const absl::Status stopping = Stopping("the exchange", kReconnectDelay);
   parts_->streams->DrainAll(stopping);
   parts_->pulls->DrainAll(stopping);
   parts_->health->EndWatches();
-  // Calls that wait for their commit are answered while the threads run on.
-  if (parts_->server != nullptr) parts_->server->Stop(kDrainGrace);
-  parts_->heartbeat.reset();
+  // What it has taken it still commits and answers.
   parts_->sequencer->Stop();
+  parts_->all_told.WaitForNotificationWithTimeout(deadline - absl::Now());
+  parts_->streams->AwaitNone(deadline - absl::Now());
+  if (parts_->server != nullptr) {
+    parts_->server->Stop(std::max(kMinCallGrace, deadline - absl::Now()));
+  }
+  parts_->heartbeat.reset();
 }
 
 }  // namespace baton

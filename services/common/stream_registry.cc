@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 
@@ -43,6 +44,15 @@ void StreamRegistry::Remove(uint64_t id) {
   const auto count = per_agency_.find(it->second.agency);
   if (--count->second == 0) per_agency_.erase(count);
   streams_.erase(it);
+  removed_.SignalAll();
+}
+
+void StreamRegistry::AwaitNone(absl::Duration patience) {
+  const absl::Time deadline = absl::Now() + patience;
+  MutexLock lock(&mu_);
+  while (!streams_.empty() && absl::Now() < deadline) {
+    removed_.WaitWithTimeout(&mu_, deadline - absl::Now());
+  }
 }
 
 void StreamRegistry::Heartbeat() {

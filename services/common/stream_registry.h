@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "baton/v1/agency.pb.h"
 #include "storage/mutex.h"
 
@@ -54,6 +55,9 @@ class StreamRegistry {
   // refuses new ones.
   void DrainAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Waits until every stream is over, at most for `patience`.
+  void AwaitNone(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
+
   size_t size() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -67,6 +71,7 @@ class StreamRegistry {
   const int max_streams_per_agency_;
 
   Mutex mu_;
+  CondVar removed_;
   std::map<uint64_t, Entry> streams_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, int> per_agency_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
