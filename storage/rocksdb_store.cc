@@ -179,7 +179,7 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   // A backlog is read in the order in which it was written: let the kernel
   // read ahead.
   db.advise_random_on_open = false;
-  db.max_open_files = 1000;
+  db.max_open_files = RocksDbStore::kMaxOpenFiles;
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.keep_log_file_num = 2;
   db.max_log_file_size = 1 << 20;

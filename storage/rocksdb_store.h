@@ -30,6 +30,10 @@ namespace baton {
 // do.
 class RocksDbStore final : public Store {
  public:
+  // Table files it keeps open; the logs, the manifest and the like are a dozen
+  // more.
+  static constexpr int kMaxOpenFiles = 1000;
+
   struct Options {
     std::string directory;  // Created when missing.
     // Written into a new database, compared with an existing one.

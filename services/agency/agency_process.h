@@ -66,7 +66,9 @@ class AgencyProcess {
         std::make_unique<typename Kind::Service>(agency, p->desk_.get());
     RETURN_IF_ERROR(agency->Serve(
         office, office, QueuesOf(config.service().agency(), config.desks()),
-        {p->cases_.get(), p->service_.get()}));
+        {p->cases_.get(), p->service_.get()}, [office] {
+          return AgencyNumbers{office->backlog(), office->heard_time()};
+        }));
     return made;
   }
 

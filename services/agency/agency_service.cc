@@ -1,15 +1,23 @@
 #include "services/agency/agency_service.h"
 
 #include <filesystem>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/agency/grpc_exchange_link.h"
+#include "services/common/admin_server.h"
 #include "services/common/agency.h"
 #include "services/common/certificate.h"
 #include "services/common/environment.h"
+#include "services/common/faults.h"
+#include "services/common/file_handles.h"
+#include "services/common/health_service.h"
 #include "services/common/log.h"
+#include "services/common/probe.h"
+#include "services/common/process_metrics.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_server.h"
 #include "services/common/text_config.h"
@@ -26,6 +34,10 @@ constexpr int kMaxStreams = 256;
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 constexpr absl::Duration kMarkInterval = absl::Seconds(1);
 constexpr absl::Duration kStopGrace = absl::Seconds(5);
+constexpr absl::Duration kReconnectDelay = absl::Seconds(1);
+constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
+// Logs, connections without a stream, the admin listener.
+constexpr int kSpareFileHandles = 256;
 
 absl::StatusOr<v1::CertificateSummary> SummaryOf(
     const absl::StatusOr<std::string>& pem) {
@@ -51,13 +63,43 @@ struct AgencyService::Parts {
   std::unique_ptr<AgencyStore> store;
   std::unique_ptr<AgencyLoop> loop;
   std::unique_ptr<StreamRegistry> streams;
+  std::unique_ptr<Probe<AgencyNumbers>> probe;
+  std::unique_ptr<HealthService> health;
+  std::unique_ptr<AdminServer> admin;
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<GrpcExchangeLink> link;
   std::unique_ptr<Ticker> heartbeat;
   std::unique_ptr<Ticker> mark;
   absl::Status run_status;  // Of the loop; read after joining it.
   std::thread loop_thread;
+
+  absl::Status OpenAdmin(std::function<AgencyNumbers()> numbers);
+  void SetServing(bool serving);
 };
+
+absl::Status AgencyService::Parts::OpenAdmin(
+    std::function<AgencyNumbers()> numbers) {
+  health = std::make_unique<HealthService>(std::set<std::string>());
+  probe = std::make_unique<Probe<AgencyNumbers>>(
+      [this, numbers](Probe<AgencyNumbers>::Done done) {
+        return loop->Post([numbers, done](Instant) { done(numbers()); });
+      },
+      kMaxScrapeWait);
+  ASSIGN_OR_RETURN(
+      admin,
+      AdminServer::Start(config.admin(), {}, [this, start = clock->Now().wall] {
+        MetricFamilies families =
+            ProcessFamilies(absl::StrCat("baton-", owner), start);
+        Append(AgencyFamilies(probe->Look(), clock->Now().wall), &families);
+        return families;
+      }));
+  return absl::OkStatus();
+}
+
+void AgencyService::Parts::SetServing(bool serving) {
+  health->SetServing(serving);
+  admin->SetServing(serving);
+}
 
 AgencyService::AgencyService(std::unique_ptr<Parts> parts)
     : parts_(std::move(parts)) {}
@@ -66,6 +108,8 @@ absl::StatusOr<std::unique_ptr<AgencyService>> AgencyService::Open(
     const v1::AgencyServiceConfig& config, absl::string_view owner,
     const Clock* clock, RandomSource* random,
     std::shared_ptr<rocksdb::FileSystem> file_system) {
+  RETURN_IF_ERROR(RequireFileHandles(kMaxStreams + RocksDbStore::kMaxOpenFiles +
+                                     kSpareFileHandles));
   auto parts = std::make_unique<Parts>();
   parts->config = config;
   parts->owner = std::string(owner);
@@ -133,17 +177,21 @@ void AgencyService::Describe(v1::TestExchangeResponse* response) const {
 
 absl::Status AgencyService::Serve(AgencyDesk* desk, ExchangeListener* listener,
                                   std::vector<std::string> queues,
-                                  std::vector<grpc::Service*> services) {
+                                  std::vector<grpc::Service*> services,
+                                  std::function<AgencyNumbers()> numbers) {
   Parts* const p = parts_.get();
+  RETURN_IF_ERROR(p->OpenAdmin(std::move(numbers)));
   p->loop->set_desk(desk);
   p->loop_thread = std::thread([p] {
     p->run_status = p->loop->Run();
     if (!p->run_status.ok()) {
+      p->SetServing(false);
       Log(Severity::kError, "the agency loop stopped",
           {{"error", p->run_status.message()}});
     }
   });
   p->link->Listen(listener, std::move(queues));
+  services.push_back(p->health.get());
   ASSIGN_OR_RETURN(
       p->server, RpcServer::Start(p->config.listen_address(), p->config.tls(),
                                   p->config.port_file(), std::move(services)));
@@ -155,6 +203,7 @@ absl::Status AgencyService::Serve(AgencyDesk* desk, ExchangeListener* listener,
       if (!synced.ok()) p->loop->Fail(synced);
     });
   });
+  p->SetServing(true);
   Log(Severity::kInfo, absl::StrCat("baton-", p->owner, " serves"),
       {{"port", p->server->port()},
        {"agency", AgencyName(p->config.agency())},
@@ -168,8 +217,12 @@ absl::Status AgencyService::Wait() {
 }
 
 void AgencyService::Stop() {
-  parts_->streams->EndAll(
-      absl::UnavailableError("the service is stopping; connect again"));
+  if (parts_->admin != nullptr) {
+    parts_->SetServing(false);
+    parts_->health->EndWatches();
+  }
+  parts_->streams->DrainAll(Stopping("the service", kReconnectDelay));
+  parts_->streams->AwaitNone(kStopGrace);
   if (parts_->server != nullptr) parts_->server->Stop(kStopGrace);
   parts_->heartbeat.reset();
   parts_->mark.reset();

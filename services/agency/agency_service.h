@@ -14,6 +14,7 @@
 #include "grpcpp/grpcpp.h"
 #include "rocksdb/file_system.h"
 #include "services/agency/agency_loop.h"
+#include "services/agency/agency_metrics.h"
 #include "services/agency/agency_store.h"
 #include "services/agency/document_link.h"
 #include "services/agency/exchange_link.h"
@@ -57,9 +58,11 @@ class AgencyService {
 
   // Starts the loop with `desk`, connects to the exchange (tells `listener`;
   // consumes `queues`), and serves `services`. All must outlive Stop().
+  // `numbers` are for the admin listener; called on the loop.
   absl::Status Serve(AgencyDesk* desk, ExchangeListener* listener,
                      std::vector<std::string> queues,
-                     std::vector<grpc::Service*> services);
+                     std::vector<grpc::Service*> services,
+                     std::function<AgencyNumbers()> numbers);
 
   int port() const;
   // As Process: returns when stopped, or why the disk failed.

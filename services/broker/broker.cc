@@ -1,29 +1,40 @@
 #include "services/broker/broker.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "services/broker/access.h"
 #include "services/broker/attachment_service.h"
 #include "services/broker/audit_service.h"
+#include "services/broker/broker_metrics.h"
 #include "services/broker/broker_service.h"
 #include "services/broker/directory_book.h"
 #include "services/broker/directory_service.h"
 #include "services/broker/doorway.h"
 #include "services/broker/exchange.h"
 #include "services/broker/handover.h"
+#include "services/broker/measured_store.h"
 #include "services/broker/queue_service.h"
 #include "services/broker/scrub.h"
 #include "services/broker/sequencer.h"
 #include "services/broker/tracking_service.h"
 #include "services/broker/watch_hub.h"
+#include "services/common/admin_server.h"
 #include "services/common/environment.h"
 #include "services/common/executor.h"
 #include "services/common/faults.h"
+#include "services/common/file_handles.h"
+#include "services/common/health_service.h"
 #include "services/common/ids.h"
 #include "services/common/log.h"
+#include "services/common/process_metrics.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_identity.h"
 #include "services/common/rpc_server.h"
@@ -41,7 +52,12 @@ namespace {
 constexpr int kReaderThreads = 2;
 constexpr size_t kMaxPendingReads = 1024;
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
-constexpr absl::Duration kStopGrace = absl::Seconds(5);
+constexpr absl::Duration kReconnectDelay = absl::Seconds(1);
+constexpr absl::Duration kMinCallGrace = absl::Milliseconds(500);
+constexpr int kMaxWaitingPulls = 4096;
+constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
+// Logs, connections without a stream, the admin listener.
+constexpr int kSpareFileHandles = 256;
 constexpr int64_t kDefaultMinFreeDiskBytes = int64_t{1} << 30;
 constexpr size_t kKeyBytes = 32;
 
@@ -74,6 +90,20 @@ absl::StatusOr<uint64_t> NextKeySlot(const Store& store) {
   return head.last_key_slot() + 1;
 }
 
+int MaxStreams(const v1::BrokerConfig& config) {
+  return OrDefault(config.limits().max_streams(), 1024);
+}
+
+// Services of the front doors, by full name.
+std::set<std::string> ServiceNames() {
+  return {v1::BrokerService::service_full_name(),
+          v1::TrackingService::service_full_name(),
+          v1::AuditService::service_full_name(),
+          v1::DirectoryService::service_full_name(),
+          v1::AttachmentService::service_full_name(),
+          v1::QueueService::service_full_name()};
+}
+
 PublishLimits LimitsOf(const v1::BrokerConfig& config) {
   PublishLimits limits;
   limits.max_payload_bytes =
@@ -97,6 +127,8 @@ struct Broker::Parts {
   std::unique_ptr<CertificateIdentity> identities;
   // --- The disk.
   std::unique_ptr<RocksDbStore> store;
+  std::unique_ptr<MeasuredStore> measured_store;  // For the one writer.
+  DiskRoom disk_room;
   std::unique_ptr<Scrub> scrub;
   std::unique_ptr<Vault> vault;
   // --- The state and its one writer.
@@ -104,6 +136,7 @@ struct Broker::Parts {
   std::unique_ptr<Sequencer> sequencer;
   // --- Around it.
   std::unique_ptr<StreamRegistry> streams;
+  std::unique_ptr<StreamRegistry> pulls;
   WatchHub watchers;
   std::unique_ptr<Executor> readers;
   std::unique_ptr<Doorway> doorway;
@@ -114,15 +147,24 @@ struct Broker::Parts {
   std::unique_ptr<DirectoryServiceImpl> directory_service;
   std::unique_ptr<AttachmentServiceImpl> attachment_service;
   std::unique_ptr<QueueServiceImpl> queue_service;
+  // --- Where operators look.
+  std::unique_ptr<QueueProbe> queue_probe;
+  std::unique_ptr<HealthService> health;
+  std::unique_ptr<AdminServer> admin;
+  // --- The network, and its pulse.
   std::unique_ptr<RpcServer> server;
   std::unique_ptr<Ticker> heartbeat;
   // --- Threads.
   absl::Status run_status;  // Of the commit thread; read after joining it.
   std::thread commit_thread;
   std::thread finisher_thread;
+  absl::Notification all_told;  // By the finisher; nothing is decided any more.
 
   void Deliver(StepResult::Delivery delivery);
   absl::Status EachSecond();
+  bool AskForQueues(QueueProbe::Done done);
+  absl::Status OpenAdmin(const Clock* clock);
+  void SetServing(bool serving);
 };
 
 // Opens what a step handed over and passes it on. A message that cannot be
@@ -156,6 +198,8 @@ absl::Status Broker::Parts::EachSecond() {
                             ? config.limits().min_free_disk_bytes()
                             : kDefaultMinFreeDiskBytes;
   const bool low = !error && static_cast<int64_t>(space.available) < least;
+  if (!error) disk_room.free_bytes = static_cast<int64_t>(space.available);
+  disk_room.low = low;
   sequencer->RefusePublish(
       low ? LimitReached("min_free_disk_bytes",
                          "the exchange's disk is low; new messages wait",
@@ -164,11 +208,56 @@ absl::Status Broker::Parts::EachSecond() {
   return absl::OkStatus();
 }
 
+// Of no caller: who may look was asked at the listener.
+bool Broker::Parts::AskForQueues(QueueProbe::Done done) {
+  QueueCommand<DescribeQueues> ask;
+  ask.act.queues = directory->Now()->Queues();
+  ask.done =
+      [done = std::move(done)](absl::StatusOr<std::vector<v1::Queue>> queues) {
+        done(std::move(queues).value_or(std::vector<v1::Queue>()));
+      };
+  return sequencer->Submit(std::move(ask)).ok();
+}
+
+// Listens before the front doors do, and says until then that we do not serve.
+absl::Status Broker::Parts::OpenAdmin(const Clock* clock) {
+  queue_probe = std::make_unique<QueueProbe>(
+      [this](QueueProbe::Done done) { return AskForQueues(std::move(done)); },
+      kMaxScrapeWait);
+  health = std::make_unique<HealthService>(ServiceNames());
+  const BrokerNumbers numbers{.clock = clock,
+                              .ledger = &exchange->counters(),
+                              .store = measured_store.get(),
+                              .disk = &disk_room,
+                              .doorway = doorway.get(),
+                              .sequencer = sequencer.get(),
+                              .streams = streams.get(),
+                              .pulls = pulls.get(),
+                              .queues = queue_probe.get()};
+  ASSIGN_OR_RETURN(
+      admin, AdminServer::Start(config.admin(), ServiceNames(),
+                                [numbers, start = clock->Now().wall] {
+                                  MetricFamilies families =
+                                      ProcessFamilies("baton-broker", start);
+                                  Append(BrokerFamilies(numbers), &families);
+                                  return families;
+                                }));
+  return absl::OkStatus();
+}
+
+void Broker::Parts::SetServing(bool serving) {
+  health->SetServing(serving);
+  admin->SetServing(serving);
+}
+
 Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
     const v1::BrokerConfig& config, const Clock* clock, RandomSource* random,
     std::shared_ptr<rocksdb::FileSystem> file_system) {
+  RETURN_IF_ERROR(RequireFileHandles(static_cast<uint64_t>(MaxStreams(config)) +
+                                     RocksDbStore::kMaxOpenFiles +
+                                     kSpareFileHandles));
   auto parts = std::make_unique<Parts>();
   parts->config = config;
 
@@ -193,6 +282,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                    ReadKeyFile(config.vault_key_file(), kKeyBytes));
 
   ASSIGN_OR_RETURN(parts->store, OpenStore(config, *clock, file_system));
+  parts->measured_store =
+      std::make_unique<MeasuredStore>(parts->store.get(), clock);
   parts->scrub = std::make_unique<Scrub>(parts->store.get());
   ASSIGN_OR_RETURN(const uint64_t next_slot, NextKeySlot(*parts->store));
   ASSIGN_OR_RETURN(parts->vault, Vault::Open(file_system.get(),
@@ -201,7 +292,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
 
   ASSIGN_OR_RETURN(
       parts->exchange,
-      Exchange::Open(parts->store.get(), parts->vault.get(), random,
+      Exchange::Open(parts->measured_store.get(), parts->vault.get(), random,
                      parts->directory.get(), parts->access.get(),
                      Hkdf(vault_key, "idempotency"), config.limits()));
   Parts* const p = parts.get();
@@ -218,8 +309,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                                  std::move(options));
 
   parts->streams = std::make_unique<StreamRegistry>(
-      OrDefault(config.limits().max_streams(), 1024),
+      MaxStreams(config),
       OrDefault(config.limits().max_streams_per_agency(), 64));
+  parts->pulls =
+      std::make_unique<StreamRegistry>(kMaxWaitingPulls, kMaxWaitingPulls);
   parts->readers = std::make_unique<Executor>(kReaderThreads, kMaxPendingReads);
   parts->doorway = std::make_unique<Doorway>(
       parts->identities.get(), parts->sequencer.get(), parts->readers.get());
@@ -230,6 +323,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                           .directory = p->directory.get(),
                           .sequencer = p->sequencer.get(),
                           .streams = p->streams.get(),
+                          .pulls = p->pulls.get(),
                           .clock = clock},
       LimitsOf(config));
   parts->tracking_service = std::make_unique<TrackingServiceImpl>(
@@ -271,10 +365,16 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                               .store = p->store.get(),
                               .vault = p->vault.get()});
 
-  parts->finisher_thread = std::thread([p] { p->sequencer->Finish(); });
+  RETURN_IF_ERROR(parts->OpenAdmin(clock));
+
+  parts->finisher_thread = std::thread([p] {
+    p->sequencer->Finish();
+    p->all_told.Notify();
+  });
   parts->commit_thread = std::thread([p] {
     p->run_status = p->sequencer->Run();
     if (!p->run_status.ok()) {
+      p->SetServing(false);
       Log(Severity::kError, "the commit thread stopped",
           {{"error", p->run_status.message()}});
     }
@@ -285,7 +385,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                      config.listen_address(), config.tls(), config.port_file(),
                      {p->broker_service.get(), p->tracking_service.get(),
                       p->audit_service.get(), p->directory_service.get(),
-                      p->attachment_service.get(), p->queue_service.get()},
+                      p->attachment_service.get(), p->queue_service.get(),
+                      p->health.get()},
                      [p](const grpc::ServerContextBase& context,
                          const absl::Status& refusal, absl::string_view call,
                          std::function<void()> finish) {
@@ -297,6 +398,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                      }));
   p->heartbeat = std::make_unique<Ticker>(kHeartbeatInterval,
                                           [p] { p->streams->Heartbeat(); });
+  p->SetServing(true);
   Log(Severity::kInfo, "baton-broker serves",
       {{"port", p->server->port()},
        {"environment", EnvironmentName(config.environment())},
@@ -311,19 +413,32 @@ Broker::~Broker() {
 }
 
 int Broker::port() const { return parts_->server->port(); }
+int Broker::admin_http_port() const { return parts_->admin->http_port(); }
+int Broker::admin_grpc_port() const { return parts_->admin->grpc_port(); }
 
 absl::Status Broker::Wait() {
   if (parts_->commit_thread.joinable()) parts_->commit_thread.join();
   return parts_->run_status;
 }
 
+// The server goes last, when there is nothing left to say: a connection that is
+// closed while its client still writes takes with it what the client has not
+// read yet.
 void Broker::Stop() {
-  parts_->streams->EndAll(
-      absl::UnavailableError("the exchange is stopping; connect again"));
-  // Calls that wait for their commit are answered while the threads run on.
-  if (parts_->server != nullptr) parts_->server->Stop(kStopGrace);
-  parts_->heartbeat.reset();
+  const absl::Time deadline = absl::Now() + kDrainGrace;
+  parts_->SetServing(false);
+  const absl::Status stopping = Stopping("the exchange", kReconnectDelay);
+  parts_->streams->DrainAll(stopping);
+  parts_->pulls->DrainAll(stopping);
+  parts_->health->EndWatches();
+  // What it has taken it still commits and answers.
   parts_->sequencer->Stop();
+  parts_->all_told.WaitForNotificationWithTimeout(deadline - absl::Now());
+  parts_->streams->AwaitNone(deadline - absl::Now());
+  if (parts_->server != nullptr) {
+    parts_->server->Stop(std::max(kMinCallGrace, deadline - absl::Now()));
+  }
+  parts_->heartbeat.reset();
 }
 
 }  // namespace baton

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "baton/v1/config.pb.h"
 #include "rocksdb/file_system.h"
 #include "services/common/clock.h"
@@ -24,6 +25,10 @@ absl::StatusOr<v1::BrokerConfig> ReadBrokerConfig(const std::string& file);
 // order. Thread-safe.
 class Broker {
  public:
+  // After Stop(), calls that were taken have this long for their answers, and
+  // streams to be read to their end.
+  static constexpr absl::Duration kDrainGrace = absl::Seconds(5);
+
   // `clock`, `random` outlive the broker. `config` as ReadBrokerConfig gave
   // it.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(
@@ -32,12 +37,17 @@ class Broker {
   ~Broker();
 
   int port() const;
+  // Of the admin listener; 0: there is none.
+  int admin_http_port() const;
+  int admin_grpc_port() const;
 
   // Returns when the broker has stopped: OK after Stop(), otherwise why the
   // disk failed. Then the process must end.
   absl::Status Wait();
 
-  // Answers what it has begun, refuses the rest, and stops.
+  // Says to health checks that it does not serve, ends streams and waiting
+  // pulls with UNAVAILABLE and when to connect again, answers what it has
+  // taken, refuses the rest, and stops.
   void Stop();
 
  private:

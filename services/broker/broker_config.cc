@@ -73,6 +73,7 @@ absl::StatusOr<v1::BrokerConfig> ReadBrokerConfig(const std::string& file) {
   RequireText(config.checkpoint_origin(), "checkpoint_origin", &faults);
   RequireText(config.access_file(), "access_file", &faults);
   CheckTls(config.tls(), "tls", &faults);
+  CheckAdmin(config.admin(), "admin", &faults);
   CheckEnvironment(config.environment(), "environment", &faults);
   CheckTrust(config.trust_domain(), config.environment(), config.tls(), "",
              &faults);

@@ -11,6 +11,7 @@
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
+#include "storage/status.h"
 
 namespace baton {
 namespace {
@@ -71,24 +72,31 @@ absl::Status Combine(const std::vector<std::string>& ids,
 // A single Pull that is waiting: answered by its first delivery, or by its
 // alarm with nothing.
 class PendingPull final : public DeliverySink,
+                          public OpenStream,
                           public std::enable_shared_from_this<PendingPull> {
  public:
   PendingPull(grpc::ServerUnaryReactor* reactor, v1::PullResponse* response,
-              Sequencer* sequencer, std::string queue, uint64_t consumer_id)
+              const DeliveryStreamParts& parts, std::string queue,
+              uint64_t consumer_id)
       : reactor_(reactor),
         response_(response),
-        sequencer_(sequencer),
+        sequencer_(parts.sequencer),
+        pulls_(parts.pulls),
         queue_(std::move(queue)),
         consumer_id_(consumer_id) {}
 
   // The subscription keeps this object alive until it is answered. The alarm
   // does not: it keeps its callback, and would keep us with it for ever.
-  void AnswerWithin(absl::Duration wait) {
+  // RESOURCE_EXHAUSTED when too many wait.
+  absl::Status AnswerWithin(absl::Duration wait, const v1::Agency& agency) {
+    ASSIGN_OR_RETURN(registration_,
+                     pulls_->Add(agency, shared_from_this(), [] {}));
     alarm_.Set(
         std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait),
         [weak = weak_from_this()](bool) {
-          if (const auto self = weak.lock()) self->GiveUp();
+          if (const auto self = weak.lock()) self->GiveUp(absl::OkStatus());
         });
+    return absl::OkStatus();
   }
 
   void Fail(const absl::Status& status) {
@@ -98,6 +106,7 @@ class PendingPull final : public DeliverySink,
   }
 
   void End(absl::Status why) override { Fail(why); }
+  void Drain(absl::Status why) override { GiveUp(why); }
 
   void Deliver(std::vector<v1::ReceivedMessage> messages) override {
     if (!Claim()) return;  // Given up: the leases expire and come again.
@@ -109,20 +118,28 @@ class PendingPull final : public DeliverySink,
   }
 
  private:
-  bool Claim() { return !answered_.exchange(true); }
+  // True for the one who answers.
+  bool Claim() {
+    if (answered_.exchange(true)) return false;
+    if (registration_ != 0) pulls_->Remove(registration_);
+    return true;
+  }
 
-  void GiveUp() {
+  void GiveUp(const absl::Status& why) {
     if (!Claim()) return;
     (void)sequencer_->Submit(
         UnsubscribeCommand{.queue = queue_, .consumer_id = consumer_id_});
-    reactor_->Finish(grpc::Status::OK);
+    alarm_.Cancel();
+    reactor_->Finish(ToGrpc(why));
   }
 
   grpc::ServerUnaryReactor* const reactor_;
   v1::PullResponse* const response_;
   Sequencer* const sequencer_;
+  StreamRegistry* const pulls_;
   const std::string queue_;
   const uint64_t consumer_id_;
+  std::atomic<uint64_t> registration_{0};  // In pulls_; 0: not there.
   grpc::Alarm alarm_;
   std::atomic<bool> answered_{false};
 };
@@ -195,8 +212,8 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
     return reactor;
   }
   const uint64_t consumer_id = ++last_consumer_id_;
-  auto pending = std::make_shared<PendingPull>(
-      reactor, response, parts_.sequencer, request->queue(), consumer_id);
+  auto pending = std::make_shared<PendingPull>(reactor, response, parts_,
+                                               request->queue(), consumer_id);
   SubscribeCommand command{.caller = *caller,
                            .queue = request->queue(),
                            .consumer = {.id = consumer_id},
@@ -206,9 +223,10 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
   command.consumer.max_messages = request->max_messages();
   command.consumer.max_bytes = PullLimits::kDefaultOutstandingBytes;
   command.consumer.ack_deadline = ack_deadline;
-  if (command.wait) pending->AnswerWithin(wait);
-  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
-  if (!submitted.ok()) pending->Fail(submitted);
+  absl::Status taken;
+  if (command.wait) taken = pending->AnswerWithin(wait, caller->agency);
+  if (taken.ok()) taken = parts_.sequencer->Submit(std::move(command));
+  if (!taken.ok()) pending->Fail(taken);
   return reactor;
 }
 

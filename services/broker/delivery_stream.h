@@ -39,6 +39,7 @@ struct DeliveryStreamParts {
   const DirectoryBook* directory;
   Sequencer* sequencer;
   StreamRegistry* streams;
+  StreamRegistry* pulls;  // Calls of Pull that wait.
   const Clock* clock;
 };
 

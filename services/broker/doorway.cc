@@ -10,6 +10,8 @@ namespace baton {
 void Doorway::Refuse(const absl::StatusOr<Identity>& caller,
                      const absl::Status& refusal, absl::string_view call,
                      std::function<void(grpc::Status)> finish) const {
+  const auto code = static_cast<size_t>(refusal.code());
+  if (code < refusals_.size()) ++refusals_[code];
   DeniedCommand denied;
   if (caller.ok()) denied.caller = *caller;
   denied.code =

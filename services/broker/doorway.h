@@ -1,6 +1,9 @@
 #ifndef BATON_SERVICES_BROKER_DOORWAY_H_
 #define BATON_SERVICES_BROKER_DOORWAY_H_
 
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -25,6 +28,10 @@ class Doorway {
   Doorway(const IdentitySource* identities, Sequencer* sequencer,
           Executor* readers)
       : identities_(identities), sequencer_(sequencer), readers_(readers) {}
+
+  // Calls refused here since the start, by code (absl::StatusCode).
+  using Refusals = std::array<std::atomic<int64_t>, 17>;
+  const Refusals& refusals() const { return refusals_; }
 
   absl::StatusOr<Identity> Identify(
       const grpc::CallbackServerContext& context) const {
@@ -66,6 +73,8 @@ class Doorway {
   const IdentitySource* const identities_;
   Sequencer* const sequencer_;
   Executor* const readers_;
+
+  mutable Refusals refusals_{};
 };
 
 template <typename Result, typename FindCommand>

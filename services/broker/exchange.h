@@ -74,6 +74,9 @@ class Exchange {
   // ready messages to consumers, and commits all of it as one batch.
   absl::StatusOr<StepResult> Step(std::vector<Command> commands, Instant now);
 
+  // Thread-safe.
+  const LedgerCounters& counters() const { return ledger_->counters(); }
+
  private:
   // In an order that does not depend on addresses: equal commands make equal
   // commits, and a simulated seed its one history.

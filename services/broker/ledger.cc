@@ -34,7 +34,9 @@ Ledger::Ledger(Store* store, Vault* vault, RandomSource* random,
       audit_(std::move(audit)),
       last_sequence_(writer_.head().last_sequence()),
       last_key_slot_(writer_.head().last_key_slot()),
-      first_joined_commit_(writer_.head().first_joined_commit()) {}
+      first_joined_commit_(writer_.head().first_joined_commit()) {
+  counters_.tree_size = static_cast<int64_t>(audit_.size());
+}
 
 absl::StatusOr<std::unique_ptr<Ledger>> Ledger::Open(Store* store, Vault* vault,
                                                      RandomSource* random) {
@@ -99,6 +101,8 @@ int64_t Ledger::Append(v1::AuditEntry entry) {
   entry.set_format_version(1);
   entry.set_index(static_cast<int64_t>(audit_.size()));
   *entry.mutable_time() = ToProto(commit_time_);
+  counters_.entries.at(entry.type()).fetch_add(1, std::memory_order_relaxed);
+  counters_.tree_size.fetch_add(1, std::memory_order_relaxed);
   return static_cast<int64_t>(audit_.Append(entry.SerializeAsString()));
 }
 

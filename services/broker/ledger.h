@@ -1,6 +1,8 @@
 #ifndef BATON_SERVICES_BROKER_LEDGER_H_
 #define BATON_SERVICES_BROKER_LEDGER_H_
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,6 +33,13 @@ namespace baton {
 // A leaf about `message`, caused by `actor`.
 v1::AuditEntry EntryFor(v1::AuditType type, const Identity& actor,
                         const v1::Message& message);
+
+// What a ledger did since it was opened, for who looks on. Written by the
+// commit thread, a sync ahead of the disk; read by any.
+struct LedgerCounters {
+  std::array<std::atomic<int64_t>, v1::AuditType_ARRAYSIZE> entries{};
+  std::atomic<int64_t> tree_size{0};
+};
 
 // What decisions read and write between two syncs: the batch of the coming
 // commit on top of the store, its audit leaves, the conversations it touches,
@@ -101,6 +110,8 @@ class Ledger {
 
   uint64_t tree_size() const { return audit_.size(); }
 
+  const LedgerCounters& counters() const { return counters_; }
+
  private:
   Ledger(Store* store, Vault* vault, RandomSource* random, StoreWriter writer,
          AuditLog audit);
@@ -122,6 +133,8 @@ class Ledger {
   Store* const store_;
   Vault* const vault_;
   RandomSource* const random_;
+
+  LedgerCounters counters_;
 
   StoreWriter writer_;
   AuditLog audit_;

@@ -47,25 +47,27 @@ v1::StreamingPublishResponse RefuseAll(int count, const absl::Status& why) {
 // What waits for a result, and whether reading waits for it or the client has
 // said that nothing more comes. Results leave in the order of the requests,
 // also when one is refused before those in front of it are on disk.
-class PublishStream::State final {
+class PublishStream::State final : public OpenStream {
  public:
   explicit State(std::shared_ptr<Pump> pump) : pump_(std::move(pump)) {}
 
-  // One more waits; its number.
-  uint64_t Begin() ABSL_LOCKS_EXCLUDED(mu_) {
+  // One more waits; its number. Nullopt when nothing more is taken.
+  std::optional<uint64_t> Begin() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
+    if (drained_.has_value()) return std::nullopt;
     results_.emplace_back();
     return first_ + results_.size() - 1;
   }
 
-  // Reads the next request, now or when fewer wait.
+  // Reads the next request, now or when fewer wait; never once drained.
   void ReadOn(std::function<void()> read) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
+    if (drained_.has_value()) return;
     resume_ = std::move(read);
     Resume();
   }
 
-  void End(uint64_t number, v1::StreamingPublishResponse response)
+  void Answer(uint64_t number, v1::StreamingPublishResponse response)
       ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     results_[number - first_] = std::move(response);
@@ -74,14 +76,24 @@ class PublishStream::State final {
       results_.pop_front();
     }
     Resume();
-    if (half_closed_ && results_.empty()) pump_->Close(absl::OkStatus());
+    CloseAfterTheLast();
   }
 
   // The client is done: the stream ends with the last result.
   void HalfClose() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     half_closed_ = true;
-    if (results_.empty()) pump_->Close(absl::OkStatus());
+    CloseAfterTheLast();
+  }
+
+  void End(absl::Status status) override { pump_->End(std::move(status)); }
+
+  // Every message that was taken has its result before the end.
+  void Drain(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    resume_ = nullptr;
+    drained_ = std::move(status);
+    CloseAfterTheLast();
   }
 
   // The reactor goes away.
@@ -96,6 +108,15 @@ class PublishStream::State final {
     pump_->IfOpen(std::exchange(resume_, nullptr));
   }
 
+  void CloseAfterTheLast() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!results_.empty()) return;
+    if (half_closed_) {
+      pump_->Close(absl::OkStatus());
+    } else if (drained_.has_value()) {
+      pump_->Close(*drained_);
+    }
+  }
+
   const std::shared_ptr<Pump> pump_;
 
   Mutex mu_;
@@ -104,6 +125,7 @@ class PublishStream::State final {
       ABSL_GUARDED_BY(mu_);
   uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<absl::Status> drained_ ABSL_GUARDED_BY(mu_);
   std::function<void()> resume_ ABSL_GUARDED_BY(mu_);
 };
 
@@ -130,7 +152,7 @@ PublishStream::PublishStream(const DeliveryStreamParts& parts,
 
 absl::Status PublishStream::Open() {
   ASSIGN_OR_RETURN(registration_,
-                   parts_.streams->Add(caller_->agency, pump_, [] {}));
+                   parts_.streams->Add(caller_->agency, state_, [] {}));
   return absl::OkStatus();
 }
 
@@ -139,10 +161,11 @@ void PublishStream::OnReadDone(bool ok) {
   if (const absl::Status frame = CheckFrame(request_); !frame.ok()) {
     return Fail(frame);
   }
-  const uint64_t number = state_->Begin();
+  const std::optional<uint64_t> number = state_->Begin();
+  if (!number.has_value()) return;
   const int count = request_.messages_size();
-  if (const absl::Status taken = Take(number); !taken.ok()) {
-    state_->End(number, RefuseAll(count, taken));
+  if (const absl::Status taken = Take(*number); !taken.ok()) {
+    state_->Answer(*number, RefuseAll(count, taken));
   }
   state_->ReadOn([this] { StartRead(&request_); });
 }
@@ -159,7 +182,7 @@ absl::Status PublishStream::Take(uint64_t number) {
   }
   command.done = [state = state_, number](
                      absl::StatusOr<v1::StreamingPublishResponse> response) {
-    state->End(number, *std::move(response));
+    state->Answer(number, *std::move(response));
   };
   return parts_.sequencer->Submit(std::move(command));
 }

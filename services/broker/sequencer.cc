@@ -215,6 +215,11 @@ void Sequencer::Tell(StepResult result) {
   }
 }
 
+size_t Sequencer::pending() {
+  MutexLock lock(&mu_);
+  return pending_.size();
+}
+
 void Sequencer::Stop() {
   MutexLock lock(&mu_);
   stopping_ = true;

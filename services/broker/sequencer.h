@@ -67,6 +67,9 @@ class Sequencer {
 
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Commands that wait for the next batch.
+  size_t pending() ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   struct Pending {
     Command command;

@@ -6,6 +6,7 @@
 #include "services/common/agency.h"
 #include "services/common/certificate.h"
 #include "services/common/environment.h"
+#include "services/common/loopback.h"
 #include "services/common/proto_time.h"
 #include "services/common/text_config.h"
 
@@ -83,6 +84,18 @@ void CheckAgency(const v1::Agency& agency, absl::string_view field,
   }
 }
 
+void CheckAdmin(const v1::AdminConfig& admin, const std::string& path,
+                Faults* faults) {
+  if (!admin.http_address().empty()) {
+    const absl::Status http = ParseLoopback(admin.http_address()).status();
+    if (!http.ok()) faults->Add(path + ".http_address", http.message());
+  }
+  if (!admin.grpc_address().empty()) {
+    const absl::Status grpc = CheckLoopbackOrSocket(admin.grpc_address());
+    if (!grpc.ok()) faults->Add(path + ".grpc_address", grpc.message());
+  }
+}
+
 void CheckAgencyService(const v1::AgencyServiceConfig& config,
                         const std::string& path, Faults* faults) {
   CheckAgency(config.agency(), path + ".agency", faults);
@@ -92,6 +105,7 @@ void CheckAgencyService(const v1::AgencyServiceConfig& config,
   RequireText(config.exchange().address(), path + ".exchange.address", faults);
   RequireFile(config.disk_key_file(), path + ".disk_key_file", faults);
   CheckTls(config.tls(), path + ".tls", faults);
+  CheckAdmin(config.admin(), path + ".admin", faults);
   CheckEnvironment(config.environment(), path + ".environment", faults);
   CheckTrust(config.trust_domain(), config.environment(), config.tls(),
              path + ".", faults);

@@ -27,6 +27,9 @@ void CheckTrust(const std::string& trust_domain, v1::Environment environment,
                 Faults* faults);
 void CheckAgency(const v1::Agency& agency, absl::string_view field,
                  Faults* faults);
+// That both addresses, where given, are loopback ones: they are plain text.
+void CheckAdmin(const v1::AdminConfig& admin, const std::string& path,
+                Faults* faults);
 void CheckAgencyService(const v1::AgencyServiceConfig& config,
                         const std::string& path, Faults* faults);
 

@@ -80,6 +80,16 @@ absl::Status LimitReached(absl::string_view limit, absl::string_view what,
   return status;
 }
 
+absl::Status Stopping(absl::string_view what, absl::Duration retry_after) {
+  absl::Status status = absl::UnavailableError(
+      absl::StrCat(what, " is stopping; connect again in ",
+                   absl::FormatDuration(retry_after)));
+  google::rpc::RetryInfo retry;
+  *retry.mutable_retry_delay() = ToProto(retry_after);
+  Attach(retry, &status);
+  return status;
+}
+
 absl::Status WithReason(absl::Status status, absl::string_view reason) {
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));

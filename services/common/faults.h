@@ -46,6 +46,9 @@ class Faults {
 absl::Status LimitReached(absl::string_view limit, absl::string_view what,
                           absl::Duration retry_after);
 
+// UNAVAILABLE with google.rpc.RetryInfo: when to connect again.
+absl::Status Stopping(absl::string_view what, absl::Duration retry_after);
+
 // `status` with a google.rpc.ErrorInfo of domain "baton": `reason` is an
 // UPPER_CASE name that programs may rely on.
 absl::Status WithReason(absl::Status status, absl::string_view reason);

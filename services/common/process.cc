@@ -12,15 +12,31 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "services/common/log.h"
+#include "services/common/ticker.h"
 
 namespace baton {
 namespace {
 
-// Waits for SIGTERM or SIGINT, which every thread has blocked, then stops.
-void StopOnSignal(const sigset_t& signals, Process* process) {
+// A stop that hangs, on a disk that does not answer for example, ends all the
+// same: what is on the disk is found at the next start.
+constexpr absl::Duration kStopLimit = absl::Seconds(30);
+
+void GiveUpStopping() {
+  Log(Severity::kError, "the stop hangs; ending without it",
+      {{"seconds", absl::ToInt64Seconds(kStopLimit)}});
+  std::_Exit(1);
+}
+
+// Waits for SIGTERM or SIGINT, which every thread has blocked, then stops, for
+// which there is `limit`.
+void StopOnSignal(const sigset_t& signals, Process* process,
+                  std::unique_ptr<Ticker>* limit) {
   int signal = 0;
   sigwait(&signals, &signal);
-  if (signal != SIGUSR1) process->Stop();
+  if (signal == SIGUSR1) return;
+  Log(Severity::kInfo, "stopping", {{"signal", signal}});
+  *limit = std::make_unique<Ticker>(kStopLimit, GiveUpStopping);
+  process->Stop();
 }
 
 void PrintFaults(absl::string_view name, const absl::Status& status) {
@@ -64,12 +80,14 @@ int RunProcess(int argc, char** argv, absl::string_view name,
   }
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  std::unique_ptr<Ticker> stop_limit;
   absl::StatusOr<std::unique_ptr<Process>> process = start(config);
   if (!process.ok()) {
     std::cerr << name << ": " << process.status().message() << "\n";
     return 1;
   }
-  std::thread stopper([&] { StopOnSignal(signals, process->get()); });
+  std::thread stopper(
+      [&] { StopOnSignal(signals, process->get(), &stop_limit); });
   const absl::Status ended = (*process)->Wait();
   pthread_kill(stopper.native_handle(), SIGUSR1);
   stopper.join();

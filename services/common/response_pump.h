@@ -70,6 +70,10 @@ class ResponsePump final : public OpenStream {
     EndLocked(std::move(status));
   }
 
+  void Drain(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_) {
+    Close(std::move(status));
+  }
+
   void OnWriteDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     writing_ = false;

@@ -1,31 +1,15 @@
 #include "services/common/rpc_server.h"
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "services/common/port_file.h"
+#include "services/common/server_plugins.h"
 #include "services/common/tls.h"
 #include "storage/status.h"
 
 namespace baton {
-namespace {
-
-absl::Status WritePort(const std::string& port_file, int port) {
-  if (port_file.empty()) return absl::OkStatus();
-  const std::string part = port_file + ".part";
-  std::ofstream(part) << port << "\n";
-  std::error_code error;
-  std::filesystem::rename(part, port_file, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot write ", port_file, ": ", error.message()));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
     const std::string& listen_address, const v1::TlsConfig& tls,
@@ -34,6 +18,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                    MutualTlsServer(tls));
   grpc::ServerBuilder builder;
+  // No reflection, no channelz: those are the admin listener's.
+  builder.SetOption(std::make_unique<OnlyPlugins>(std::set<std::string>()));
   int port = 0;
   builder.AddListeningPort(listen_address, credentials, &port);
   for (grpc::Service* const service : services) {
@@ -60,7 +46,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
         absl::StrCat("cannot listen on ", listen_address,
                      ": is the address right, and is no other process on it?"));
   }
-  RETURN_IF_ERROR(WritePort(port_file, port));
+  RETURN_IF_ERROR(WritePortFile(port_file, port));
   return std::unique_ptr<RpcServer>(new RpcServer(std::move(server), port));
 }
 

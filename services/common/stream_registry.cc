@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 
@@ -43,6 +44,15 @@ void StreamRegistry::Remove(uint64_t id) {
   const auto count = per_agency_.find(it->second.agency);
   if (--count->second == 0) per_agency_.erase(count);
   streams_.erase(it);
+  removed_.SignalAll();
+}
+
+void StreamRegistry::AwaitNone(absl::Duration patience) {
+  const absl::Time deadline = absl::Now() + patience;
+  MutexLock lock(&mu_);
+  while (!streams_.empty() && absl::Now() < deadline) {
+    removed_.WaitWithTimeout(&mu_, deadline - absl::Now());
+  }
 }
 
 void StreamRegistry::Heartbeat() {
@@ -71,7 +81,12 @@ void StreamRegistry::EndAgency(const v1::Agency& agency,
   }
 }
 
-void StreamRegistry::EndAll(const absl::Status& status) {
+size_t StreamRegistry::size() {
+  MutexLock lock(&mu_);
+  return streams_.size();
+}
+
+void StreamRegistry::DrainAll(const absl::Status& status) {
   std::vector<std::shared_ptr<OpenStream>> streams;
   {
     MutexLock lock(&mu_);
@@ -79,7 +94,7 @@ void StreamRegistry::EndAll(const absl::Status& status) {
     for (const auto& [id, entry] : streams_) streams.push_back(entry.stream);
   }
   for (const std::shared_ptr<OpenStream>& stream : streams) {
-    stream->End(status);
+    stream->Drain(status);
   }
 }
 

@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "baton/v1/agency.pb.h"
 #include "storage/mutex.h"
 
@@ -21,6 +23,8 @@ class OpenStream {
  public:
   virtual ~OpenStream() = default;
   virtual void End(absl::Status status) = 0;
+  // The same when the server stops: what was taken is answered first.
+  virtual void Drain(absl::Status status) { End(std::move(status)); }
 };
 
 // The open streams of a server: bounded, in all and per agency; reminded to
@@ -33,7 +37,7 @@ class StreamRegistry {
 
   // Registers a stream of `agency`; `heartbeat` is called now and then, from
   // the thread that calls Heartbeat(). RESOURCE_EXHAUSTED names the limit
-  // reached; UNAVAILABLE after EndAll().
+  // reached; UNAVAILABLE after DrainAll().
   absl::StatusOr<uint64_t> Add(const v1::Agency& agency,
                                std::shared_ptr<OpenStream> stream,
                                std::function<void()> heartbeat)
@@ -47,8 +51,14 @@ class StreamRegistry {
   void EndAgency(const v1::Agency& agency, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends every stream with `status` and refuses new ones.
-  void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Ends every stream with `status`, once it has answered what it took, and
+  // refuses new ones.
+  void DrainAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits until every stream is over, at most for `patience`.
+  void AwaitNone(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
+
+  size_t size() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Entry {
@@ -61,6 +71,7 @@ class StreamRegistry {
   const int max_streams_per_agency_;
 
   Mutex mu_;
+  CondVar removed_;
   std::map<uint64_t, Entry> streams_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, int> per_agency_ ABSL_GUARDED_BY(mu_);
   uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;

@@ -35,7 +35,7 @@ EveryFileNamedIsMadeByMakeCerts() {
 
 EveryServiceAndClientHasItsPortFromTheCity() {
   "$project/deploy/city" prepare "$scratch/city" 7443
-  expect_equal "ports" "7443 7444 7445 7446 7447 7448" \
+  expect_equal "ports" "7443 7444 7445 7446 7447 7448 7449 7450" \
     "$(grep -ohE '127\.0\.0\.1:[0-9]+' "$scratch"/city/*.txtpb |
       cut -d: -f2 | sort -u | xargs)"
   expect_equal "listens" "7443 7444 7445 7446 7447 7448" \

@@ -27,12 +27,14 @@ class ServedBroker {
  public:
   // `agencies` and `access` in text format: the rest of a BrokerConfig, and an
   // AccessPolicy. After Stop() again, on the same disk.
-  void Start(const std::string& agencies, const std::string& access) {
+  void Start(const std::string& agencies, const std::string& access,
+             std::shared_ptr<rocksdb::FileSystem> file_system =
+                 rocksdb::FileSystem::Default()) {
     Write("access.txtpb", access);
     const auto config = ReadConfig(agencies);
     ASSERT_TRUE(config.ok()) << config.status();
-    auto broker = Broker::Start(*config, &clock_, &random_,
-                                rocksdb::FileSystem::Default());
+    auto broker =
+        Broker::Start(*config, &clock_, &random_, std::move(file_system));
     ASSERT_TRUE(broker.ok()) << broker.status();
     broker_ = *std::move(broker);
   }
@@ -79,6 +81,9 @@ class ServedBroker {
 
   const TestCertificates& certificates() const { return certificates_; }
   std::string vault_directory() const { return dir_ / "broker/vault"; }
+
+  Broker* broker() { return broker_.get(); }
+  const Clock& clock() const { return clock_; }
 
  private:
   std::string Write(const std::string& name, const std::string& text) {

@@ -18,7 +18,7 @@ READMES = ("README.md", "deploy/README.md", "storage/README.md",
            *sorted(str(file.relative_to(ROOT))
                    for file in ROOT.glob("services/*/README.md")))
 COMMAND = re.compile(r"^(\./|(baton(-\w+)?|deploy/\S+|tests/\S+|cmake|ctest|npm|"
-                     r"ninja)( |$))")
+                     r"ninja|curl|build/\S+)( |$))")
 
 # Run elsewhere, or not here: why.
 COVERED = {
@@ -36,6 +36,10 @@ COVERED = {
     "deploy/city prepare build/city 7440": "every City",
     "deploy/city start build/city": "every City",
     "deploy/evening build/city": "evening_test",
+    "curl -s http://127.0.0.1:7446/metrics": "admin_test",
+    "curl -s http://127.0.0.1:7446/healthz": "admin_test",
+    "build/node/node_modules/.bin/buf curl --protocol grpc --http2-prior-knowledge --data '{}' "
+    "http://127.0.0.1:7447/grpc.health.v1.Health/Check": "admin_test",
     "deploy/city stop build/city": "every City",
     "deploy/agency install police/E23000019 --exchange baton.example:7440 "
     "--certs build/certs --dry-run": "tests/deploy/agency_test.sh",

@@ -18,6 +18,8 @@ BIN = pathlib.Path(os.environ.get("BATON_BIN", ROOT / "build/release/bin"))
 # In the order of their ports, as in deploy/city.
 EVERYBODY = ("broker", "emergency", "council", "police", "school-123401",
              "council-E10000024")
+# The broker's admin listener: the ports after theirs.
+ADMIN = ("http", "grpc")
 # What most tests need, and all that start() starts.
 SERVICES = EVERYBODY[:3]
 _PORT_TRIES = 20
@@ -56,8 +58,9 @@ def _free_base():
     """A port that is free now, as are those of everybody after it. Below the
     range that the kernel hands out."""
     while True:
-        base = random.SystemRandom().randrange(15000, 32000, len(EVERYBODY))
-        sockets = [socket.socket() for _ in EVERYBODY]
+        count = len(EVERYBODY + ADMIN)
+        base = random.SystemRandom().randrange(15000, 32000, count)
+        sockets = [socket.socket() for _ in range(count)]
         try:
             for offset, one in enumerate(sockets):
                 one.bind(("127.0.0.1", base + offset))
@@ -162,6 +165,9 @@ class City:
 
     def port(self, service):
         return self.base + EVERYBODY.index(service)
+
+    def admin_port(self, protocol):
+        return self.base + len(EVERYBODY) + ADMIN.index(protocol)
 
     def log(self, service):
         file = self.directory / f"{service}.log"
