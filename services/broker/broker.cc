@@ -58,7 +58,9 @@ constexpr int kMaxWaitingPulls = 4096;
 constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
 // Logs, connections without a stream, the admin listener.
 constexpr int kSpareFileHandles = 256;
-constexpr int64_t kDefaultMinFreeDiskBytes = int64_t{1} << 30;
+constexpr uint64_t kDefaultMinFreeDiskBytes = uint64_t{1} << 30;
+// Of the free disk space that is kept: immediate danger may use the rest.
+constexpr uint64_t kDangerShare = 4;
 constexpr size_t kKeyBytes = 32;
 
 int OrDefault(int value, int otherwise) {
@@ -126,6 +128,7 @@ struct Broker::Parts {
   std::unique_ptr<CheckpointSigner> signer;
   std::unique_ptr<CertificateIdentity> identities;
   // --- The disk.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
   std::unique_ptr<RocksDbStore> store;
   std::unique_ptr<MeasuredStore> measured_store;  // For the one writer.
   DiskRoom disk_room;
@@ -192,19 +195,26 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
 absl::Status Broker::Parts::EachSecond() {
   RETURN_IF_ERROR(scrub->status());
   RETURN_IF_ERROR(store->SyncHighWaterMark());
-  std::error_code error;
-  const auto space = std::filesystem::space(config.data_directory(), error);
-  const int64_t least = config.limits().min_free_disk_bytes() > 0
-                            ? config.limits().min_free_disk_bytes()
-                            : kDefaultMinFreeDiskBytes;
-  const bool low = !error && static_cast<int64_t>(space.available) < least;
-  if (!error) disk_room.free_bytes = static_cast<int64_t>(space.available);
-  disk_room.low = low;
+  uint64_t free = 0;
+  if (!file_system
+           ->GetFreeSpace(config.data_directory(), rocksdb::IOOptions(), &free,
+                          nullptr)
+           .ok()) {
+    return absl::OkStatus();  // Known again in a second.
+  }
+  const uint64_t least =
+      config.limits().min_free_disk_bytes() > 0
+          ? static_cast<uint64_t>(config.limits().min_free_disk_bytes())
+          : kDefaultMinFreeDiskBytes;
+  disk_room.free_bytes = static_cast<int64_t>(free);
+  disk_room.low = free < least;
   sequencer->RefusePublish(
-      low ? LimitReached("min_free_disk_bytes",
-                         "the exchange's disk is low; new messages wait",
-                         absl::Seconds(30))
-          : absl::OkStatus());
+      free < least ? LimitReached("min_free_disk_bytes",
+                                  "the exchange's disk is low; new messages "
+                                  "wait",
+                                  absl::Seconds(30))
+                   : absl::OkStatus(),
+      /*danger_too=*/free < least / kDangerShare);
   return absl::OkStatus();
 }
 
@@ -260,6 +270,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                      kSpareFileHandles));
   auto parts = std::make_unique<Parts>();
   parts->config = config;
+  parts->file_system = file_system;
 
   Faults faults;
   ASSIGN_OR_RETURN(Directory directory, Directory::Create(config, &faults));

@@ -7,7 +7,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "grpcpp/alarm.h"
 #include "services/broker/publish_stream.h"
-#include "services/common/checks.h"
+#include "services/broker/request_checks.h"
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
@@ -18,7 +18,6 @@ namespace {
 
 constexpr absl::Duration kMaxPullWait = absl::Seconds(60);
 constexpr absl::Duration kMaxRetryDelay = absl::Hours(24);
-constexpr size_t kMaxReasonBytes = 256;
 
 template <typename Request>
 std::vector<std::string> AckIds(const Request& request, Faults* faults) {
@@ -27,15 +26,6 @@ std::vector<std::string> AckIds(const Request& request, Faults* faults) {
     faults->Add("ack_ids", "1 to 1024");
   }
   return {request.ack_ids().begin(), request.ack_ids().end()};
-}
-
-void CheckReason(const std::string& reason, Faults* faults) {
-  if (reason.empty() || reason.size() > kMaxReasonBytes || !IsUtf8(reason)) {
-    faults->Add("reason", "1 to 256 bytes");
-  }
-  if (LooksLikeNhsNumber(reason)) {
-    faults->Add("reason", "looks like an NHS number; keep it out of reasons");
-  }
 }
 
 void CheckAckDeadline(absl::Duration deadline, Faults* faults) {

@@ -11,9 +11,9 @@
 #include "absl/strings/str_join.h"
 #include "google/rpc/error_details.pb.h"
 #include "services/broker/held_matters.h"
+#include "services/broker/request_checks.h"
 #include "services/common/agency.h"
 #include "services/common/agency_check.h"
-#include "services/common/checks.h"
 #include "services/common/faults.h"
 #include "services/common/rpc_status.h"
 #include "storage/status.h"
@@ -46,15 +46,6 @@ v1::DirectoryEntry EntryFor(const Identity& caller,
     desk = std::move(open);
   }
   return shown;
-}
-
-void CheckRequestId(const std::string& request_id, Faults* faults) {
-  if (!IsToken(request_id, DirectoryServiceImpl::kMaxRequestIdBytes) ||
-      (LooksLikeNhsNumber(request_id) && !IsUuid(request_id))) {
-    faults->Add("request_id",
-                "1 to 64 printable ASCII characters, a UUID for "
-                "choice");
-  }
 }
 
 void CheckVersion(int64_t expected_version, Faults* faults) {

@@ -25,7 +25,6 @@ class DirectoryServiceImpl final
  public:
   static constexpr int kDefaultPageSize = 100;
   static constexpr int kMaxPageSize = 500;
-  static constexpr size_t kMaxRequestIdBytes = 64;
 
   // All outlive the service.
   struct Parts {

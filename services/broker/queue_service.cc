@@ -11,11 +11,11 @@
 #include "services/broker/kind_rules.h"
 #include "services/broker/message_filter.h"
 #include "services/broker/queue_pages.h"
+#include "services/broker/request_checks.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
 #include "services/broker/view.h"
 #include "services/common/agency.h"
-#include "services/common/checks.h"
 #include "services/common/ids.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
@@ -23,26 +23,6 @@
 
 namespace baton {
 namespace {
-
-constexpr size_t kMaxReasonBytes = 256;
-constexpr size_t kMaxRequestIdBytes = 64;
-
-void CheckReason(const std::string& reason, Faults* faults) {
-  if (reason.empty() || reason.size() > kMaxReasonBytes || !IsUtf8(reason)) {
-    faults->Add("reason", "1 to 256 bytes");
-  }
-  if (LooksLikeNhsNumber(reason)) {
-    faults->Add("reason", "looks like an NHS number; keep it out of reasons");
-  }
-}
-
-void CheckRequestId(const std::string& request_id, Faults* faults) {
-  if (!IsToken(request_id, kMaxRequestIdBytes) ||
-      (LooksLikeNhsNumber(request_id) && !IsUuid(request_id))) {
-    faults->Add("request_id",
-                "1 to 64 printable ASCII characters, a UUID for choice");
-  }
-}
 
 void CheckToken(const std::string& token, Faults* faults) {
   const absl::Status parsed = ParsePageToken(token).status();
@@ -483,8 +463,8 @@ grpc::ServerUnaryReactor* QueueServiceImpl::ListJobs(
       Enter(*context, "ListJobs", request->queue(), Who::kOwnerOrOperator, {},
             reactor);
   if (!caller.has_value()) return reactor;
-  Submit(*caller, FindJobs{.job_id = std::nullopt, .queue = request->queue()}, reactor,
-         [response](std::vector<v1::Job> jobs) {
+  Submit(*caller, FindJobs{.job_id = std::nullopt, .queue = request->queue()},
+         reactor, [response](std::vector<v1::Job> jobs) {
            for (v1::Job& job : jobs) *response->add_jobs() = std::move(job);
          });
   return reactor;

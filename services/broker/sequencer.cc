@@ -41,6 +41,25 @@ bool IsNew(const Command& command) {
           !std::holds_alternative<HandOutDocument>(attachment->act));
 }
 
+bool IsAllDanger(const Command& command) {
+  const auto all = [](const auto& messages) {
+    return std::all_of(
+        messages.begin(), messages.end(), [](const v1::Message& message) {
+          return message.priority() == v1::PRIORITY_IMMEDIATE_DANGER;
+        });
+  };
+  if (const auto* publish = std::get_if<PublishCommand>(&command)) {
+    return all(publish->request.messages());
+  }
+  if (const auto* publish = std::get_if<PublishEachCommand>(&command)) {
+    return all(publish->request.messages());
+  }
+  if (const auto* both = std::get_if<AcknowledgeAndPublishCommand>(&command)) {
+    return all(both->request.messages());
+  }
+  return false;
+}
+
 // Message, idempotency key, conversation, and one record for each queue.
 template <typename Messages>
 size_t OperationsOfMessages(const Messages& messages) {
@@ -87,7 +106,10 @@ absl::Status Sequencer::Submit(Command command) {
   if (stopping_) {
     return absl::UnavailableError("the exchange is stopping; try again");
   }
-  if (is_new && !refuse_publish_.ok()) return refuse_publish_;
+  if (is_new && !refuse_publish_.ok() &&
+      (refuse_danger_ || !IsAllDanger(command))) {
+    return refuse_publish_;
+  }
   // A consumer that is gone must not keep its queue; streams bound these.
   if (pending_.size() >= limit &&
       !std::holds_alternative<UnsubscribeCommand>(command)) {
@@ -100,9 +122,10 @@ absl::Status Sequencer::Submit(Command command) {
   return absl::OkStatus();
 }
 
-void Sequencer::RefusePublish(absl::Status reason) {
+void Sequencer::RefusePublish(absl::Status reason, bool danger_too) {
   MutexLock lock(&mu_);
   refuse_publish_ = std::move(reason);
+  refuse_danger_ = danger_too;
 }
 
 std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {

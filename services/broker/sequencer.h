@@ -54,8 +54,10 @@ class Sequencer {
   absl::Status Submit(Command command) ABSL_LOCKS_EXCLUDED(mu_);
 
   // While not OK, new messages and chunks are refused with `reason` (the disk
-  // is low); settlements go on.
-  void RefusePublish(absl::Status reason) ABSL_LOCKS_EXCLUDED(mu_);
+  // is low), messages of immediate danger only if `danger_too`; settlements go
+  // on.
+  void RefusePublish(absl::Status reason, bool danger_too)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Commits batches until Stop(), or until the store fails: then the disk's
   // content is unknown and the process must restart from it.
@@ -98,6 +100,7 @@ class Sequencer {
   std::deque<Pending> pending_ ABSL_GUARDED_BY(mu_);
   std::deque<StepResult> untold_ ABSL_GUARDED_BY(mu_);
   absl::Status refuse_publish_ ABSL_GUARDED_BY(mu_);
+  bool refuse_danger_ ABSL_GUARDED_BY(mu_) = false;
   bool telling_ ABSL_GUARDED_BY(mu_) = false;  // Finish() is, outside mu_.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool run_ended_ ABSL_GUARDED_BY(mu_) = false;

@@ -16,7 +16,7 @@
 #include "services/common/agency.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
-#include "tests/support/hanging_disk.h"
+#include "tests/support/ailing_disk.h"
 #include "tests/support/http_client.h"
 #include "tests/support/served_broker.h"
 
@@ -96,6 +96,15 @@ absl::StatusOr<std::string> CallBytes(
                      whole.size());
 }
 
+// As long as an exchange may take to see that its disk has room again.
+template <typename Condition>
+void Until(Condition condition) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (!condition()) {
+    ASSERT_LT(absl::Now(), deadline) << "not within 60 s";
+  }
+}
+
 class BrokerOperationsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -106,29 +115,11 @@ class BrokerOperationsTest : public testing::Test {
         grpc::InsecureChannelCredentials());
   }
 
-  v1::Message Flag() {
-    v1::Message message;
-    message.set_kind(v1::MESSAGE_KIND_WAITING_FLAG);
-    v1::Recipient* const recipient = message.add_recipients();
-    *recipient->mutable_address() = ParseQueueName(kQueue).value();
-    recipient->set_role(v1::RECIPIENT_ROLE_ACTION);
-    message.set_idempotency_key(absl::StrCat("key-", ++last_key_));
-    *message.mutable_idempotency_time() = ToProto(broker_.clock().Now().wall);
-    message.set_purpose(v1::PURPOSE_SAFEGUARDING);
-    message.set_legal_basis(v1::LEGAL_BASIS_CHILDREN_ACT_2004_S11);
-    message.set_environment(v1::ENVIRONMENT_TRAINING);
-    message.set_format_version(1);
-    v1::PayloadPart* const part = message.add_payload();
-    part->set_matter_id("#1");
-    part->set_type("baton.v1.WaitingFlag");
-    return message;
-  }
-
   grpc::Status Publish(v1::Priority priority = v1::PRIORITY_URGENT) {
     grpc::ClientContext context;
     SetDeadline(&context);
     v1::PublishRequest request;
-    *request.add_messages() = Flag();
+    *request.add_messages() = broker_.Flag(kQueue);
     request.mutable_messages(0)->set_priority(priority);
     v1::PublishResponse response;
     return hospital_->Publish(&context, request, &response);
@@ -167,12 +158,46 @@ class BrokerOperationsTest : public testing::Test {
     return response.status();
   }
 
-  const std::shared_ptr<HangingDisk> disk_ = std::make_shared<HangingDisk>();
+  const std::shared_ptr<AilingDisk> disk_ = std::make_shared<AilingDisk>();
   ServedBroker broker_;
   std::unique_ptr<v1::BrokerService::Stub> hospital_;
   std::shared_ptr<grpc::Channel> admin_;
-  std::atomic<int> last_key_{0};
 };
+
+TEST_F(BrokerOperationsTest, ALowDiskKeepsRoomForDangerAndForWhatWasBegun) {
+  ASSERT_TRUE(Publish().ok());
+  disk_->SetFreeBytes(512 << 20);
+  grpc::Status refused;
+  Until([&] { return !(refused = Publish()).ok(); });
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("disk is low"));
+  EXPECT_EQ(Metric("baton_disk_low"), 1);
+  EXPECT_TRUE(Publish(v1::PRIORITY_IMMEDIATE_DANGER).ok());
+  disk_->SetFreeBytes(1 << 20);
+  Until([&] { return !Publish(v1::PRIORITY_IMMEDIATE_DANGER).ok(); });
+
+  const auto council = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
+  grpc::ClientContext pulling;
+  SetDeadline(&pulling);
+  v1::PullRequest pull;
+  pull.set_queue(kQueue);
+  pull.set_max_messages(1);
+  v1::PullResponse pulled;
+  ASSERT_TRUE(council->Pull(&pulling, pull, &pulled).ok());
+  ASSERT_EQ(pulled.received_messages_size(), 1);
+  grpc::ClientContext acknowledging;
+  SetDeadline(&acknowledging);
+  v1::AcknowledgeRequest acknowledge;
+  acknowledge.set_queue(kQueue);
+  acknowledge.add_ack_ids(pulled.received_messages(0).ack_id());
+  v1::AcknowledgeResponse acknowledged;
+  EXPECT_TRUE(
+      council->Acknowledge(&acknowledging, acknowledge, &acknowledged).ok());
+
+  disk_->SetFreeBytes(std::nullopt);
+  Until([&] { return Publish().ok(); });
+  EXPECT_EQ(Metric("baton_disk_low"), 0);
+}
 
 TEST_F(BrokerOperationsTest, MetricsCountWhatHappens) {
   EXPECT_THAT(Page("/metrics"), StartsWith("HTTP/1.1 200 "));
@@ -197,8 +222,8 @@ TEST_F(BrokerOperationsTest, MetricsCountWhatHappens) {
 }
 
 TEST_F(BrokerOperationsTest, AnUrgentMessageThatNobodyTakesIsShown) {
-  const std::string oldest = absl::StrCat(
-      "baton_queue_oldest_urgent_seconds{queue=\"", kQueue, "\"}");
+  const std::string oldest =
+      absl::StrCat("baton_queue_oldest_urgent_seconds{queue=\"", kQueue, "\"}");
   EXPECT_EQ(Metric("baton_exchange_answers"), 1);
   EXPECT_EQ(Metric(oldest), 0);
   ASSERT_TRUE(Publish(v1::PRIORITY_ROUTINE).ok());
@@ -349,7 +374,8 @@ class Publishers {
 };
 
 TEST_F(BrokerOperationsTest, UnderLoadEveryMessageTakenHasItsReceiptAtTheStop) {
-  Publishers publishers(hospital_.get(), [this] { return Flag(); });
+  Publishers publishers(hospital_.get(),
+                        [this] { return broker_.Flag(kQueue); });
   publishers.AwaitReceipts(500);
   broker_.broker()->Stop();
   publishers.Join();

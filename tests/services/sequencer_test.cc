@@ -275,12 +275,32 @@ TEST_F(SequencerTest, NeverRefusesAnUnsubscribeForRoom) {
 
 TEST_F(SequencerTest, RefusesMessagesWhileTheDiskIsLow) {
   Begin();
-  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"),
+                            /*danger_too=*/false);
   EXPECT_EQ(sequencer_->Submit(PublishOf("a")).message(), "the disk is low");
   EXPECT_TRUE(sequencer_->Submit(AckOf("a-zz-1")).ok());
-  sequencer_->RefusePublish(absl::OkStatus());
+  sequencer_->RefusePublish(absl::OkStatus(), /*danger_too=*/false);
   EXPECT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
   EXPECT_THAT(replies_.Await(2), ElementsAre("ack", "a"));
+}
+
+TEST_F(SequencerTest, ImmediateDangerMayUseWhatALowDiskHas) {
+  Begin();
+  const absl::Status low = absl::ResourceExhaustedError("the disk is low");
+  const auto danger = [this](const std::string& text) {
+    Command command = PublishOf(text);
+    std::get<PublishCommand>(command).request.mutable_messages(0)->set_priority(
+        v1::PRIORITY_IMMEDIATE_DANGER);
+    return command;
+  };
+  sequencer_->RefusePublish(low, /*danger_too=*/false);
+  EXPECT_TRUE(sequencer_->Submit(danger("a")).ok());
+  Command mixed = danger("b");
+  *std::get<PublishCommand>(mixed).request.add_messages() = TextMessage("c");
+  EXPECT_EQ(sequencer_->Submit(std::move(mixed)), low);
+  sequencer_->RefusePublish(low, /*danger_too=*/true);
+  EXPECT_EQ(sequencer_->Submit(danger("d")), low);
+  EXPECT_THAT(replies_.Await(1), ElementsAre("a"));
 }
 
 // It brings a message, though it settles others.
@@ -289,10 +309,11 @@ TEST_F(SequencerTest, RefusesToAcknowledgeAndPublishWhileTheDiskIsLow) {
   exchange_.Publish("question");
   const std::string lease = consumer->Next().ack_id();
   Begin();
-  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"),
+                            /*danger_too=*/false);
   EXPECT_EQ(sequencer_->Submit(AckAndPublishOf(lease, "answer")).message(),
             "the disk is low");
-  sequencer_->RefusePublish(absl::OkStatus());
+  sequencer_->RefusePublish(absl::OkStatus(), /*danger_too=*/false);
   EXPECT_TRUE(sequencer_->Submit(AckAndPublishOf(lease, "answer")).ok());
   EXPECT_THAT(replies_.Await(1), ElementsAre("answer"));
 }
@@ -307,7 +328,8 @@ TEST_F(SequencerTest, RefusesToAcknowledgeAndPublishAsEarlyAsToPublish) {
 
 TEST_F(SequencerTest, RefusesUploadsAndNotDownloadsWhileTheDiskIsLow) {
   Begin();
-  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"));
+  sequencer_->RefusePublish(absl::ResourceExhaustedError("the disk is low"),
+                            /*danger_too=*/false);
   const auto ask = [&](AttachmentAct act) {
     return sequencer_->Submit(AttachmentCommand{
         .caller = HospitalCaller(),

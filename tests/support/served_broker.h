@@ -1,6 +1,7 @@
 #ifndef BATON_TESTS_SUPPORT_SERVED_BROKER_H_
 #define BATON_TESTS_SUPPORT_SERVED_BROKER_H_
 
+#include <atomic>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -55,7 +56,7 @@ class ServedBroker {
   }
 
   // A message to `queue` that only wants its payload. Each call makes a new
-  // idempotency key.
+  // idempotency key. Thread-safe.
   v1::Message Envelope(v1::MessageKind kind, const std::string& queue) {
     v1::Message message;
     message.set_kind(kind);
@@ -97,7 +98,7 @@ class ServedBroker {
   const TempDir dir_;
   SystemClock clock_;
   SystemRandom random_;
-  int last_key_ = 0;
+  std::atomic<int> last_key_{0};
   std::unique_ptr<Broker> broker_;
 };
 

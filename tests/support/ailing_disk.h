@@ -1,7 +1,9 @@
-#ifndef BATON_TESTS_SUPPORT_HANGING_DISK_H_
-#define BATON_TESTS_SUPPORT_HANGING_DISK_H_
+#ifndef BATON_TESTS_SUPPORT_AILING_DISK_H_
+#define BATON_TESTS_SUPPORT_AILING_DISK_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,18 +13,39 @@
 
 namespace baton {
 
-// A disk whose syncs of files that are written in place (the log, the vault,
-// the high-water mark) do not return while it is told to hang: a controller
-// that resets, a network disk whose network is away. Thread-safe.
-class HangingDisk final : public rocksdb::FileSystemWrapper {
+// A disk that is told how it fares. While it hangs, syncs of files that are
+// written in place (the log, the vault, the high-water mark) do not return: a
+// controller that resets, a network disk whose network is away. Thread-safe.
+class AilingDisk final : public rocksdb::FileSystemWrapper {
  public:
-  HangingDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "HangingDisk"; }
+  AilingDisk() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "AilingDisk"; }
 
   void Hang(bool hang) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     hangs_ = hang;
     changed_.SignalAll();
+  }
+
+  // What it says is free; nullopt: what is.
+  void SetFreeBytes(std::optional<uint64_t> bytes) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    free_bytes_ = bytes;
+  }
+
+  rocksdb::IOStatus GetFreeSpace(const std::string& path,
+                                 const rocksdb::IOOptions& options,
+                                 uint64_t* bytes,
+                                 rocksdb::IODebugContext* debug) override
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      MutexLock lock(&mu_);
+      if (free_bytes_.has_value()) {
+        *bytes = *free_bytes_;
+        return rocksdb::IOStatus::OK();
+      }
+    }
+    return target()->GetFreeSpace(path, options, bytes, debug);
   }
 
   rocksdb::IOStatus NewRandomRWFile(
@@ -38,7 +61,7 @@ class HangingDisk final : public rocksdb::FileSystemWrapper {
  private:
   class File final : public rocksdb::FSRandomRWFileOwnerWrapper {
    public:
-    File(HangingDisk* disk, std::unique_ptr<rocksdb::FSRandomRWFile> file)
+    File(AilingDisk* disk, std::unique_ptr<rocksdb::FSRandomRWFile> file)
         : FSRandomRWFileOwnerWrapper(std::move(file)), disk_(disk) {}
 
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
@@ -53,7 +76,7 @@ class HangingDisk final : public rocksdb::FileSystemWrapper {
     }
 
    private:
-    HangingDisk* const disk_;
+    AilingDisk* const disk_;
   };
 
   void Pass() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -64,8 +87,9 @@ class HangingDisk final : public rocksdb::FileSystemWrapper {
   Mutex mu_;
   CondVar changed_;
   bool hangs_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<uint64_t> free_bytes_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace baton
 
-#endif  // BATON_TESTS_SUPPORT_HANGING_DISK_H_
+#endif  // BATON_TESTS_SUPPORT_AILING_DISK_H_
