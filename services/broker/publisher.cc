@@ -367,7 +367,7 @@ absl::Status Publisher::CheckRoom(const Identity& sender,
     uint64_t count = 0;
     uint64_t bytes = 0;
   };
-  absl::flat_hash_map<Queue*, Need> needs;
+  std::map<std::string, Need> needs;  // By queue: a refusal names the first.
   SenderUsage::Need of_sender;
   for (const Draft& draft : drafts) {
     // Immediate danger finds room everywhere.
@@ -377,7 +377,7 @@ absl::Status Publisher::CheckRoom(const Identity& sender,
     }
     const uint64_t bytes = draft.message.ByteSizeLong();
     for (Queue* const queue : draft.queues) {
-      Need& need = needs[queue];
+      Need& need = needs[queue->name()];
       ++need.count;
       need.bytes += bytes;
     }
@@ -386,7 +386,7 @@ absl::Status Publisher::CheckRoom(const Identity& sender,
     of_sender.bytes += bytes * draft.queues.size();
   }
   for (const auto& [queue, need] : needs) {
-    RETURN_IF_ERROR(queue->CheckRoom(need.count, need.bytes));
+    RETURN_IF_ERROR(queues_->at(queue)->CheckRoom(need.count, need.bytes));
   }
   if (of_sender.messages == 0) return absl::OkStatus();
   return usage_->Take(AgencyName(sender.agency),

@@ -697,10 +697,15 @@ void Queue::Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
   item.home = log_.Changed(sequence, 0);
   KeepRare(sequence, std::move(entry));
   const uint64_t first = item.key == 0 ? 0 : lines_.First(item.key);
+  const uint64_t danger = item.key == 0 ? 0 : lines_.FirstDanger(item.key);
   if (first > sequence && items_.at(first).state == v1::DELIVERY_STATE_LEASED) {
     overtaken_[item.key] = first;
   }
   Insert(sequence, item);
+  // Whoever was in front may be so no more.
+  for (const uint64_t head : {first, danger}) {
+    if (head != 0) Index(head, &items_.at(head));
+  }
 }
 
 // --- Looking.

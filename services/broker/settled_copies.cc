@@ -117,6 +117,16 @@ absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadRecord(
   return std::optional<v1::DeliveryRecord>(std::move(record));
 }
 
+// What only dead letters, and copies that came back or were cancelled, have. A
+// copy that is no dead letter any more has none as one.
+absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadOwnRecord(
+    const Reader& reader, const std::string& queue, uint64_t sequence) {
+  ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> dead,
+                   ReadRecord(reader, DeadLetterKey(queue, sequence)));
+  if (dead.has_value()) return dead;
+  return ReadRecord(reader, DeliveryKey(sequence, queue));
+}
+
 }  // namespace
 
 void SettledCopies::Add(uint64_t sequence, Settled settled) {
@@ -170,16 +180,12 @@ absl::StatusOr<std::optional<v1::DeliveryRecord>> ReadSettled(
         found->delivery_attempt() == 1) {
       return found;
     }
+    // A page may tell of a dead letter that came back since.
     ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> record,
-                     ReadRecord(reader, IsDeadLetter(found->state())
-                                            ? DeadLetterKey(queue, sequence)
-                                            : DeliveryKey(sequence, queue)));
+                     ReadOwnRecord(reader, queue, sequence));
     return record.has_value() ? record : found;
   }
-  ASSIGN_OR_RETURN(std::optional<v1::DeliveryRecord> dead,
-                   ReadRecord(reader, DeadLetterKey(queue, sequence)));
-  if (dead.has_value()) return dead;
-  return ReadRecord(reader, DeliveryKey(sequence, queue));
+  return ReadOwnRecord(reader, queue, sequence);
 }
 
 absl::StatusOr<std::vector<uint64_t>> ReadSettledAfter(const Reader& reader,

@@ -136,6 +136,23 @@ TEST_F(QueueDeskTest, ADeadLetterComesBackMarkedAndIsOneNoMore) {
   EXPECT_EQ(settled.attempts(0).reason(), "no such child");
 }
 
+// What the page says of the dead letter is so no more.
+TEST_F(QueueDeskTest, ADeadLetterOfLongAgoThatCameBackIsSeenAsItIs) {
+  exchange_.config.mutable_limits()->set_max_log_records(2);
+  exchange_.Restart();
+  const v1::PublishReceipt dead = MakeDeadLetters(1)[0];
+  const auto consumer = exchange_.Consume(kIntake);
+  for (int i = 0; i < 40; ++i) {
+    exchange_.Publish("a");
+    EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  }
+  ASSERT_FALSE(exchange_.Scan(SettledPages(kIntake, SequenceOf(dead))).empty());
+  ASSERT_TRUE(Redrive(RedriveAll()).ok());
+  EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
+  EXPECT_EQ(exchange_.Copy(kIntake, dead).state(),
+            v1::DELIVERY_STATE_ACKNOWLEDGED);
+}
+
 TEST_F(QueueDeskTest, RedriveKeepsTheOrderOfItsKey) {
   const auto consumer = exchange_.Consume(kIntake);
   exchange_.Publish("first", "key");
@@ -152,6 +169,17 @@ TEST_F(QueueDeskTest, RedriveKeepsTheOrderOfItsKey) {
   EXPECT_THAT(consumer->TakeAll(), IsEmpty());
   EXPECT_TRUE(exchange_.Ack(first).ok());
   EXPECT_EQ(TextOf(consumer->Next().message()), "third");
+}
+
+TEST_F(QueueDeskTest, WhatCameBackGoesBeforeWhatIsReady) {
+  const auto consumer = exchange_.Consume(kIntake, {.credit = 1});
+  for (const char* text : {"first", "second"}) exchange_.Publish(text, "key");
+  EXPECT_TRUE(SetTo(v1::QUEUE_MODE_PAUSED).ok());
+  EXPECT_TRUE(exchange_.Reject(consumer->Next(), "no").ok());
+  ASSERT_TRUE(Redrive(RedriveAll()).ok());
+  exchange_.Unsubscribe(*consumer);
+  EXPECT_TRUE(SetTo(v1::QUEUE_MODE_SERVING).ok());
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeTexts(), ElementsAre("first"));
 }
 
 TEST_F(QueueDeskTest, WhatCameBackWaitsForALeaseAlsoAfterARestart) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "services/broker/publish_check.h"
 #include "services/broker/settled_copies.h"
 #include "services/common/agency.h"
 #include "services/common/ids.h"
@@ -20,11 +22,14 @@ constexpr absl::Duration kLook = absl::Minutes(5);
 constexpr int kLooks = 60;
 constexpr absl::Duration kAckDeadline = absl::Seconds(60);
 constexpr int kKeys = 4;
+constexpr int kMaxAttempts = 3;
 
-Identity Hospital() {
+Identity HospitalCaller() {
   return {.agency = HospitalAgency(), .key_id = "hospital"};
 }
-Identity Council() { return {.agency = CouncilAgency(), .key_id = "council"}; }
+Identity CouncilCaller() {
+  return {.agency = CouncilAgency(), .key_id = "council"};
+}
 
 v1::BrokerConfig LabConfig(World* world) {
   v1::BrokerConfig config;
@@ -37,12 +42,23 @@ v1::BrokerConfig LabConfig(World* world) {
   for (const char* name : {"intake", "duty"}) {
     v1::DeskConfig* const desk = council->add_desks();
     desk->set_name(name);
-    desk->set_max_delivery_attempts(3);
+    desk->set_max_delivery_attempts(kMaxAttempts);
   }
   *config.mutable_unknown_recipient_desk() = ParseQueueName(kDuty).value();
   config.mutable_limits()->set_max_log_records(
       static_cast<int>(2 + world->Random(14)));
   return config;
+}
+
+// As the RPC leaves it.
+v1::Message Checked(v1::Message message) {
+  PublishLimits limits;
+  limits.environment = v1::ENVIRONMENT_TRAINING;
+  Faults faults;
+  CheckMessage(limits, FromProto(message.idempotency_time()), &message,
+               &faults);
+  EXPECT_TRUE(faults.empty()) << faults.ToStatus();
+  return message;
 }
 
 bool IsDanger(const v1::Message& message) {
@@ -94,8 +110,9 @@ QueueLab::QueueLab(uint64_t seed)
 template <typename Act>
 void QueueLab::Do(Act act, Done<typename Act::Answer> done) {
   if (!broker_.up()) return;
-  broker_.Do(QueueCommand<Act>{
-      .caller = Council(), .act = std::move(act), .done = std::move(done)});
+  broker_.Do(QueueCommand<Act>{.caller = CouncilCaller(),
+                               .act = std::move(act),
+                               .done = std::move(done)});
 }
 
 // --- Senders.
@@ -162,17 +179,20 @@ void QueueLab::Send(std::vector<std::string> markers) {
   if (!broker_.up()) return;
   v1::PublishRequest request;
   *request.add_messages() = letters_.at(markers[0]).message;
-  broker_.Publish(Hospital(), std::move(request),
-                  [this, marker = markers[0]](
-                      absl::StatusOr<v1::PublishResponse> response) {
-                    if (!response.ok()) {
-                      // Full or draining, or it expired before it came.
-                      Did(absl::StrCat("publish: ", response.status().code()));
-                      return;
-                    }
-                    Did("publish");
-                    Answered(marker, response->receipts(0));
-                  });
+  broker_.Publish(
+      HospitalCaller(), std::move(request),
+      [this,
+       marker = markers[0]](absl::StatusOr<v1::PublishResponse> response) {
+        if (!response.ok()) {
+          // Full or draining, or it expired before it came.
+          world_.Note("hospital", absl::StrCat(marker, " is refused: ",
+                                               response.status().message()));
+          Did(absl::StrCat("publish: ", response.status().code()));
+          return;
+        }
+        Did("publish");
+        Answered(marker, response->receipts(0));
+      });
 }
 
 void QueueLab::SendStream(const std::vector<std::string>& markers) {
@@ -181,10 +201,12 @@ void QueueLab::SendStream(const std::vector<std::string>& markers) {
                  [this, marker] { Send({marker}); });
   }
   if (!broker_.up()) return;
-  PublishEachCommand command{
-      .sender = Hospital(), .request = {}, .refusals = {}, .done = nullptr};
+  PublishEachCommand command{.sender = HospitalCaller(),
+                             .request = {},
+                             .refusals = {},
+                             .done = nullptr};
   for (const std::string& marker : markers) {
-    *command.request.add_messages() = letters_.at(marker).message;
+    *command.request.add_messages() = Checked(letters_.at(marker).message);
     command.refusals.push_back(absl::OkStatus());
   }
   command.done = [this, markers](
@@ -222,8 +244,14 @@ void QueueLab::ReadSometimes(size_t number) {
   Reader& reader = readers_[number];
   if (!broker_.up()) return;
   if (reader.outlet != nullptr && reader.outlet->alive()) return;
+  // A stream of the same name takes the leases of the last one away.
+  for (auto& [marker, letter] : letters_) {
+    for (auto& [queue, copy] : letter.copies) {
+      if (copy.held_by == number) copy.held_in_life = 0;
+    }
+  }
   reader.outlet = std::make_shared<Outlet>(this, number, broker_.life());
-  broker_.Pull(Council(), reader.queue, reader.name, reader.outlet);
+  broker_.Pull(CouncilCaller(), reader.queue, reader.name, reader.outlet);
 }
 
 void QueueLab::Delivered(size_t number, const v1::ReceivedMessage& message) {
@@ -231,12 +259,18 @@ void QueueLab::Delivered(size_t number, const v1::ReceivedMessage& message) {
   const std::vector<std::string> markers = MarkersOf(message.message());
   ASSERT_EQ(markers.size(), 1u);
   const std::string& marker = markers[0];
-  world_.Note(readers_[number].name, absl::StrCat("gets ", marker));
+  world_.Note(readers_[number].name,
+              absl::StrCat("gets ", marker, " in ", queue, ", attempt ",
+                           message.delivery_attempt(), ", key ",
+                           message.message().ordering_key()));
   CheckDelivery(queue, marker, message);
   Copy& copy = letters_.at(marker).copies.at(queue);
   copy.last_attempt = message.delivery_attempt();
   copy.held_in_life = broker_.life();
+  copy.held_by = number;
   copy.held_until = world_.now() + kAckDeadline;
+  // Its lease may be the last one, and run out.
+  if (message.delivery_attempt() >= kMaxAttempts) copy.in_question = true;
   if (HasMark(message.message(), v1::MARK_CODE_CAME_BACK)) Did("came back");
   // Most are fast; who takes longer than the lease is late.
   const absl::Duration work =
@@ -289,15 +323,16 @@ void QueueLab::CheckOrder(const std::string& queue, const Letter& letter) {
         << letter.message.idempotency_key() << " before " << marker;
     const bool surely_held =
         there.held_in_life == broker_.life() && world_.now() < there.held_until;
-    EXPECT_FALSE(surely_held)
-        << letter.message.idempotency_key() << " beside " << marker;
+    EXPECT_FALSE(surely_held) << letter.message.idempotency_key() << " beside "
+                              << marker << " in " << queue << ", held until "
+                              << there.held_until << " at " << world_.now();
   }
 }
 
 void QueueLab::Settle(const std::string& queue, const std::string& marker,
                       const std::string& ack_id, int choice) {
   Copy& copy = letters_.at(marker).copies.at(queue);
-  SettleCommand command{.caller = Council(),
+  SettleCommand command{.caller = CouncilCaller(),
                         .kind = SettleKind::kAcknowledge,
                         .queue = queue,
                         .ack_ids = {ack_id},
@@ -329,6 +364,7 @@ void QueueLab::Settle(const std::string& queue, const std::string& marker,
         world_.Between(absl::Seconds(1), absl::Seconds(100)),
         [this, queue, marker, ack_id] { Settle(queue, marker, ack_id, 0); });
   }
+  world_.Note("council", absl::StrCat(what, " ", marker, " in ", queue));
   command.done = [this, queue, marker,
                   what](absl::StatusOr<SettleResult> result) {
     ASSERT_TRUE(result.ok()) << result.status();
@@ -346,10 +382,10 @@ void QueueLab::AnswerWithLetter(const std::string& queue,
                                 const std::string& ack_id) {
   const std::string answer = Write();
   AcknowledgeAndPublishCommand command;
-  command.caller = Hospital();
+  command.caller = HospitalCaller();
   command.queue = queue;
   command.ack_ids = {ack_id};
-  *command.request.add_messages() = letters_.at(answer).message;
+  *command.request.add_messages() = Checked(letters_.at(answer).message);
   command.done =
       [this, queue, marker,
        answer](absl::StatusOr<AcknowledgeAndPublishCommand::Result> result) {
@@ -428,12 +464,12 @@ void QueueLab::CancelOne() {
     letter.cancel_asked = true;
     CancelCopies act{.sequence = letter.sequence, .queues = {}};
     for (const auto& [queue, copy] : letter.copies) act.queues.push_back(queue);
-    return Do(std::move(act),
-              [this, marker](const absl::StatusOr<absl::Time>& cancelled) {
-                if (!cancelled.ok()) return Did("cancel: late");
-                Did("cancel");
-                letters_.at(marker).cancelled = true;
-              });
+    return Do(std::move(act), [this, marker = marker](
+                                  const absl::StatusOr<absl::Time>& cancelled) {
+      if (!cancelled.ok()) return Did("cancel: late");
+      Did("cancel");
+      letters_.at(marker).cancelled = true;
+    });
   }
 }
 
@@ -489,8 +525,9 @@ void QueueLab::Run() {
 }
 
 void QueueLab::ExpectNothingMissing() {
-  bool all = false;
-  for (int look = 0; look < kLooks && !all && !testing::Test::HasFailure();
+  std::vector<std::string> waiting = {"everything"};
+  for (int look = 0;
+       look < kLooks && !waiting.empty() && !testing::Test::HasFailure();
        ++look) {
     world_.RunFor(kLook);
     if (!broker_.up()) continue;
@@ -499,21 +536,21 @@ void QueueLab::ExpectNothingMissing() {
     }
     Redrive(0);
     world_.RunFor(kLook);
-    all = true;
+    waiting.clear();
     for (const auto& [marker, letter] : letters_) {
-      all = all && CheckSettled(marker, letter);
+      const std::string how = StillWaits(marker, letter);
+      if (!how.empty()) waiting.push_back(absl::StrCat(marker, ": ", how));
     }
   }
-  EXPECT_TRUE(all) << "messages are missing or still wait";
+  EXPECT_TRUE(waiting.empty()) << absl::StrJoin(waiting, "\n");
   oracle_.CheckAudit(broker_);
 }
 
-// Published and settled as everybody was told. False: not yet.
-bool QueueLab::CheckSettled(const std::string& marker, const Letter& letter) {
+std::string QueueLab::StillWaits(const std::string& marker,
+                                 const Letter& letter) {
   if (!letter.answered) {
-    // It expired before it could be published: its sender was told.
-    return letter.message.has_expire_time() &&
-           FromProto(letter.message.expire_time()) < world_.time();
+    // One that expired before it could be published was refused.
+    return letter.message.has_expire_time() ? "" : "is not published";
   }
   FindCopiesCommand command;
   for (const auto& [queue, copy] : letter.copies) {
@@ -533,7 +570,7 @@ bool QueueLab::CheckSettled(const std::string& marker, const Letter& letter) {
     }
     if (!record.has_value()) {
       ADD_FAILURE() << marker << " is lost in " << command.copies[i].queue;
-      return true;
+      continue;
     }
     const Copy& copy = letter.copies.at(command.copies[i].queue);
     if (letter.cancelled) {
@@ -546,10 +583,11 @@ bool QueueLab::CheckSettled(const std::string& marker, const Letter& letter) {
     }
     if (record->state() != v1::DELIVERY_STATE_ACKNOWLEDGED &&
         record->state() != v1::DELIVERY_STATE_CANCELLED) {
-      return false;
+      return absl::StrCat(v1::DeliveryState_Name(record->state()), " in ",
+                          command.copies[i].queue);
     }
   }
-  return true;
+  return "";
 }
 
 }  // namespace baton::sim

@@ -44,8 +44,10 @@ class QueueLab {
     int last_attempt = 0;
     bool acknowledged = false;  // And told so.
     bool in_question = false;   // Something was asked that may settle it.
-    // With a consumer for sure until `held_until`, in this life of the broker.
+    // With a reader's present stream for sure until `held_until`, in this life
+    // of the broker.
     uint64_t held_in_life = 0;
+    size_t held_by = 0;
     absl::Duration held_until = {};
   };
   struct Letter {
@@ -90,7 +92,8 @@ class QueueLab {
   // --- Trouble, and the end of it.
   void PlanTrouble();
   void ExpectNothingMissing();
-  bool CheckSettled(const std::string& marker, const Letter& letter);
+  // How it still stands; empty: it is settled, as everybody was told.
+  std::string StillWaits(const std::string& marker, const Letter& letter);
   template <typename Act>
   void Do(Act act, Done<typename Act::Answer> done);
   void Did(const std::string& what) { ++done_[what]; }
