@@ -11,9 +11,6 @@
 // otherwise the messages are updates in that many conversations.
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,11 +23,10 @@
 #include <vector>
 
 #include "services/common/ids.h"
+#include "tests/bench/broker_process.h"
 #include "tests/bench/closed_loop.h"
 #include "tests/bench/peers/common.h"
 #include "tests/bench/traffic.h"
-
-extern char** environ;
 
 namespace baton::bench {
 namespace {
@@ -39,59 +35,6 @@ using ::bench::Die;
 using ::bench::Seconds;
 
 constexpr int kBatch = 64;
-
-// A broker process. Stops with the program.
-class BrokerProcess {
- public:
-  BrokerProcess(const std::string& program, const std::string& config,
-                std::string port_file)
-      : port_file_(std::move(port_file)), start_(Seconds()) {
-    std::filesystem::remove(port_file_);
-    std::string arguments[] = {program, "--config", config};
-    char* argv[] = {arguments[0].data(), arguments[1].data(),
-                    arguments[2].data(), nullptr};
-    if (posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv, environ)) {
-      Die("cannot start " + program);
-    }
-  }
-  ~BrokerProcess() { Kill(); }
-
-  // Waits until it listens.
-  std::string Address() {
-    while (true) {
-      std::string port;
-      if (std::ifstream(port_file_) >> port) return "127.0.0.1:" + port;
-      if (waitpid(pid_, nullptr, WNOHANG) == pid_) Die("the broker stopped");
-      usleep(2000);
-    }
-  }
-
-  void Kill() {
-    if (pid_ == 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
-
-  // Since it was started.
-  double Age() const { return Seconds() - start_; }
-
-  // A figure of /proc/PID/status, in MiB.
-  double Memory(const std::string& figure) const {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.rfind(figure + ":", 0) == 0) {
-        return std::stod(line.substr(figure.size() + 1)) / 1024;
-      }
-    }
-    return -1;
-  }
-
- private:
-  const std::string port_file_;
-  const double start_;
-  pid_t pid_ = 0;
-};
 
 void Print(const std::string& figure, double value, const char* unit) {
   std::printf("%s\t%.2f\t%s\n", figure.c_str(), value, unit);
