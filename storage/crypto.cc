@@ -74,6 +74,24 @@ EVP_MAC_CTX* ThreadHmac() {
   return context.get();
 }
 
+void SetKey(EVP_MAC_CTX* context, absl::string_view key) {
+  // A null key would mean "the one of the last call".
+  if (key.data() == nullptr) key = "";
+  Require(EVP_MAC_init(context, Bytes(key), key.size(), nullptr) == 1,
+          "starting HMAC");
+}
+
+// To be called once after each start.
+Hash Mac(EVP_MAC_CTX* context, absl::string_view data) {
+  Require(EVP_MAC_update(context, Bytes(data), data.size()) == 1, "HMAC");
+  Hash hash;
+  size_t written = 0;
+  Require(EVP_MAC_final(context, hash.data(), &written, hash.size()) == 1 &&
+              written == hash.size(),
+          "ending HMAC");
+  return hash;
+}
+
 EVP_CIPHER_CTX* ThreadCipher() {
   thread_local const CipherContext context(EVP_CIPHER_CTX_new());
   Require(context != nullptr, "EVP_CIPHER_CTX_new");
@@ -139,23 +157,33 @@ Hash Sha256Stream::Finish() {
 
 Hash HmacSha256(absl::string_view key, absl::string_view data) {
   EVP_MAC_CTX* const context = ThreadHmac();
-  // A null key would mean "the one of the last call".
-  if (key.data() == nullptr) key = "";
-  Require(EVP_MAC_init(context, Bytes(key), key.size(), nullptr) == 1,
-          "starting HMAC");
-  Require(EVP_MAC_update(context, Bytes(data), data.size()) == 1, "HMAC");
-  Hash hash;
-  size_t written = 0;
-  Require(EVP_MAC_final(context, hash.data(), &written, hash.size()) == 1 &&
-              written == hash.size(),
-          "ending HMAC");
-  return hash;
+  SetKey(context, key);
+  return Mac(context, data);
+}
+
+struct HmacKey::Context {
+  const MacContext mac = NewHmac();
+};
+
+HmacKey::HmacKey(absl::string_view key)
+    : context_(std::make_unique<Context>()) {
+  SetKey(context_->mac.get(), key);
+}
+
+HmacKey::~HmacKey() = default;
+
+Hash HmacKey::Sign(absl::string_view data) {
+  EVP_MAC_CTX* const context = context_->mac.get();
+  Require(EVP_MAC_init(context, nullptr, 0, nullptr) == 1,
+          "starting HMAC again");
+  return Mac(context, data);
 }
 
 std::string Hkdf(absl::string_view key, absl::string_view info) {
   // 32 bytes are one block: HMAC(HMAC(salt, key), info || 0x01). An empty salt
   // and one of zeros are the same HMAC key.
-  const Hash extracted = HmacSha256("", key);
+  thread_local HmacKey no_salt("");
+  const Hash extracted = no_salt.Sign(key);
   std::string block(info);
   block.push_back('\x01');
   return std::string(AsBytes(HmacSha256(AsBytes(extracted), block)));

@@ -34,7 +34,7 @@ std::string Deterministic(const v1::Message& message) {
   google::protobuf::io::StringOutputStream stream(&bytes);
   google::protobuf::io::CodedOutputStream coded(&stream);
   coded.SetSerializationDeterministic(true);
-  message.SerializeToCodedStream(&coded);
+  message.SerializeWithCachedSizes(&coded);
   coded.Trim();
   return bytes;
 }
@@ -74,6 +74,7 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
       directory_(directory),
       access_(access),
       content_key_(std::move(content_key)),
+      content_hmac_(content_key_),
       max_recipients_(limits.max_recipients() > 0 ? limits.max_recipients()
                                                   : 32),
       max_conversation_messages_(limits.max_conversation_messages() > 0
@@ -85,6 +86,7 @@ absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
                                              v1::PublishRequest request,
                                              Instant now) {
   std::vector<Draft> drafts;
+  drafts.reserve(request.messages_size());
   for (v1::Message& message : *request.mutable_messages()) {
     ASSIGN_OR_RETURN(Draft draft, Check(sender, std::move(message)));
     drafts.push_back(std::move(draft));
@@ -138,7 +140,7 @@ absl::Status Publisher::CheckRepeat(const Identity& sender, Draft* draft) {
   draft->idempotency_key =
       IdempotencyKey(AsBytes(key_hash).substr(0, kHmacBytes));
   draft->content_hmac = std::string(
-      AsBytes(HmacSha256(content_key_, Deterministic(draft->message)))
+      AsBytes(content_hmac_.Sign(Deterministic(draft->message)))
           .substr(0, kHmacBytes));
 
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
@@ -447,7 +449,7 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   }
 
   ASSIGN_OR_RETURN(v1::MessageRecord record,
-                   SealMessage(message, *conversation, *ledger_->vault()));
+                   SealMessage(&message, *conversation, *ledger_->vault()));
   v1::AuditEntry entry = EntryFor(v1::AUDIT_TYPE_PUBLISHED, sender, message);
   for (Queue* const queue : draft.queues) entry.add_queues(queue->name());
   entry.set_ciphertext_sha256(CiphertextDigest(record));

@@ -18,6 +18,7 @@
 #include "services/broker/statement.h"
 #include "services/common/clock.h"
 #include "services/common/identity.h"
+#include "storage/crypto.h"
 
 namespace baton {
 
@@ -102,6 +103,7 @@ class Publisher {
   const DirectoryBook* const directory_;
   const Access* const access_;
   const std::string content_key_;
+  HmacKey content_hmac_;  // Of that key.
   const int max_recipients_;
   const int max_conversation_messages_;
   ChildRules rules_;

@@ -16,7 +16,8 @@
 namespace baton {
 
 // Seals `message`, whose ids are set and whose conversation is `conversation`.
-absl::StatusOr<v1::MessageRecord> SealMessage(const v1::Message& message,
+// It is as before afterwards.
+absl::StatusOr<v1::MessageRecord> SealMessage(v1::Message* message,
                                               const Conversation& conversation,
                                               const Vault& vault);
 
