@@ -18,6 +18,7 @@
 #include "baton/v1/message.pb.h"
 #include "baton/v1/record.pb.h"
 #include "services/broker/conversation.h"
+#include "services/broker/fingerprint.h"
 #include "services/broker/queue.h"
 #include "services/broker/queue_acts.h"
 #include "services/common/identity.h"
@@ -32,10 +33,13 @@ namespace baton {
 template <typename Result>
 using Done = std::function<void(absl::StatusOr<Result>)>;
 
+// `fingerprints`, here and below: one for each message, or none, and then the
+// commit thread makes them.
 struct PublishCommand {
   Identity sender;
   v1::PublishRequest request;
   Done<v1::PublishResponse> done;
+  std::vector<Fingerprint> fingerprints = {};
 };
 
 // Messages that are decided one by one; `refusals` has one status for each, not
@@ -45,6 +49,7 @@ struct PublishEachCommand {
   v1::StreamingPublishRequest request;
   std::vector<absl::Status> refusals;
   Done<v1::StreamingPublishResponse> done;
+  std::vector<Fingerprint> fingerprints = {};
 };
 
 enum class SettleKind { kAcknowledge, kNack, kReject, kModifyDeadline };
@@ -76,6 +81,7 @@ struct AcknowledgeAndPublishCommand {
   std::vector<std::string> ack_ids;
   v1::PublishRequest request;
   Done<Result> done;
+  std::vector<Fingerprint> fingerprints = {};
 };
 
 // A message on its way to a consumer. `message` is set when it is still in

@@ -25,8 +25,8 @@ constexpr absl::Duration kDefaultAckDeadline = absl::Seconds(60);
 
 }  // namespace
 
-Exchange::Exchange(std::unique_ptr<Ledger> ledger)
-    : ledger_(std::move(ledger)) {}
+Exchange::Exchange(std::unique_ptr<Ledger> ledger, std::string content_key)
+    : content_key_(std::move(content_key)), ledger_(std::move(ledger)) {}
 
 absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
     Store* store, Vault* vault, RandomSource* random, DirectoryBook* directory,
@@ -34,7 +34,8 @@ absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
     const v1::BrokerLimits& limits) {
   ASSIGN_OR_RETURN(std::unique_ptr<Ledger> ledger,
                    Ledger::Open(store, vault, random));
-  std::unique_ptr<Exchange> exchange(new Exchange(std::move(ledger)));
+  std::unique_ptr<Exchange> exchange(
+      new Exchange(std::move(ledger), content_key));
   exchange->directory_ = directory;
   exchange->directory_changes_ = std::make_unique<DirectoryChanges>(
       exchange->ledger_.get(), &exchange->queues_, directory);
@@ -127,12 +128,31 @@ absl::Status Exchange::Start(Instant now) {
 
 // --- Commands.
 
+void Exchange::Prepare(Command* command) const {
+  const auto prepare = [this](const Identity& sender, const auto& messages,
+                              std::vector<Fingerprint>* fingerprints) {
+    fingerprints->reserve(messages.size());
+    for (const v1::Message& message : messages) {
+      fingerprints->push_back(
+          FingerprintOf(content_key_, sender.agency, message));
+    }
+  };
+  if (auto* one = std::get_if<PublishCommand>(command)) {
+    prepare(one->sender, one->request.messages(), &one->fingerprints);
+  } else if (auto* each = std::get_if<PublishEachCommand>(command)) {
+    prepare(each->sender, each->request.messages(), &each->fingerprints);
+  } else if (auto* both = std::get_if<AcknowledgeAndPublishCommand>(command)) {
+    prepare(both->caller, both->request.messages(), &both->fingerprints);
+  }
+}
+
 absl::Status Exchange::Publish(const Identity& sender,
                                v1::PublishRequest request,
+                               std::vector<Fingerprint> fingerprints,
                                absl::string_view call, Instant now,
                                absl::StatusOr<v1::PublishResponse>* answer) {
-  absl::StatusOr<Published> published =
-      publisher_->Publish(sender, std::move(request), now);
+  absl::StatusOr<Published> published = publisher_->Publish(
+      sender, std::move(request), std::move(fingerprints), now);
   if (!published.ok()) {
     if (!IsRefusal(published.status())) return published.status();
     AppendDenied(ledger_.get(), sender, CodeOf(published.status(), call));
@@ -154,8 +174,9 @@ absl::Status Exchange::Publish(const Identity& sender,
 absl::Status Exchange::Decide(PublishCommand command, Instant now,
                               StepResult* result) {
   absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
-  RETURN_IF_ERROR(Publish(command.sender, std::move(command.request), "Publish",
-                          now, &answer));
+  RETURN_IF_ERROR(Publish(command.sender, std::move(command.request),
+                          std::move(command.fingerprints), "Publish", now,
+                          &answer));
   result->replies.push_back(
       [done = std::move(command.done), answer = std::move(answer)]() mutable {
         done(std::move(answer));
@@ -171,7 +192,11 @@ absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
     if (command.refusals[i].ok()) {
       v1::PublishRequest one;
       one.add_messages()->Swap(command.request.mutable_messages(i));
-      RETURN_IF_ERROR(Publish(command.sender, std::move(one),
+      std::vector<Fingerprint> its;
+      if (!command.fingerprints.empty()) {
+        its.push_back(std::move(command.fingerprints[i]));
+      }
+      RETURN_IF_ERROR(Publish(command.sender, std::move(one), std::move(its),
                               "StreamingPublish", now, &answer));
     } else {
       answer = command.refusals[i];
@@ -211,6 +236,7 @@ absl::Status Exchange::Decide(AcknowledgeAndPublishCommand command, Instant now,
   AcknowledgeAndPublishCommand::Result answer;
   if (held.all) {
     RETURN_IF_ERROR(Publish(command.caller, std::move(command.request),
+                            std::move(command.fingerprints),
                             "AcknowledgeAndPublish", now, &answer.published));
   } else {
     AppendDenied(ledger_.get(), command.caller,

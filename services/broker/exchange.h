@@ -74,6 +74,10 @@ class Exchange {
   // ready messages to consumers, and commits all of it as one batch.
   absl::StatusOr<StepResult> Step(std::vector<Command> commands, Instant now);
 
+  // Adds to a command what the commit thread need not make itself. Thread-safe:
+  // called where the command was.
+  void Prepare(Command* command) const;
+
   // Thread-safe.
   const LedgerCounters& counters() const { return ledger_->counters(); }
 
@@ -95,7 +99,7 @@ class Exchange {
     bool wait;
   };
 
-  Exchange(std::unique_ptr<Ledger> ledger);
+  Exchange(std::unique_ptr<Ledger> ledger, std::string content_key);
 
   // Opens queues that were not there, and gives the others their policy.
   absl::Status OpenQueues(const Directory& directory,
@@ -132,6 +136,7 @@ class Exchange {
   // Publishes, or writes the leaf of the refusal that `answer` then is. An
   // error is the disk's.
   absl::Status Publish(const Identity& sender, v1::PublishRequest request,
+                       std::vector<Fingerprint> fingerprints,
                        absl::string_view call, Instant now,
                        absl::StatusOr<v1::PublishResponse>* answer);
 
@@ -148,6 +153,7 @@ class Exchange {
   void TouchNamed(const std::string& queue);
   void Schedule(Queue* queue, Instant now);
 
+  const std::string content_key_;
   std::unique_ptr<Ledger> ledger_;
   SenderUsage usage_;
   Queues queues_;

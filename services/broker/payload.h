@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "baton/v1/message.pb.h"
 
@@ -11,11 +12,10 @@ namespace baton {
 // The content of a part; nullopt when it is of another type or cannot be read.
 template <typename Content>
 std::optional<Content> ContentOf(const v1::PayloadPart& part) {
-  Content content;
-  if (part.type() != Content::descriptor()->full_name() ||
-      !content.ParseFromString(part.content())) {
-    return std::nullopt;
-  }
+  static const std::string& type = Content::descriptor()->full_name();
+  if (part.type() != type) return std::nullopt;
+  std::optional<Content> content(std::in_place);
+  if (!content->ParseFromString(part.content())) content.reset();
   return content;
 }
 

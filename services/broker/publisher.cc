@@ -7,8 +7,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "services/broker/alerts.h"
 #include "services/broker/attachment_store.h"
 #include "services/broker/copies.h"
@@ -25,19 +23,6 @@
 
 namespace baton {
 namespace {
-
-constexpr size_t kHmacBytes = 16;
-
-std::string Deterministic(const v1::Message& message) {
-  std::string bytes;
-  bytes.reserve(message.ByteSizeLong());
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeWithCachedSizes(&coded);
-  coded.Trim();
-  return bytes;
-}
 
 // The matters a message speaks about, each with the version it was decided on.
 std::map<int, int64_t> VersionsOf(const Said& said) {
@@ -74,7 +59,6 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
       directory_(directory),
       access_(access),
       content_key_(std::move(content_key)),
-      content_hmac_(content_key_),
       max_recipients_(limits.max_recipients() > 0 ? limits.max_recipients()
                                                   : 32),
       max_conversation_messages_(limits.max_conversation_messages() > 0
@@ -82,13 +66,19 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
                                      : 10000),
       rules_(ledger, directory, Hkdf(content_key_, "match")) {}
 
-absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
-                                             v1::PublishRequest request,
-                                             Instant now) {
+absl::StatusOr<Published> Publisher::Publish(
+    const Identity& sender, v1::PublishRequest request,
+    std::vector<Fingerprint> fingerprints, Instant now) {
   std::vector<Draft> drafts;
   drafts.reserve(request.messages_size());
-  for (v1::Message& message : *request.mutable_messages()) {
-    ASSIGN_OR_RETURN(Draft draft, Check(sender, std::move(message)));
+  for (int i = 0; i < request.messages_size(); ++i) {
+    v1::Message& message = *request.mutable_messages(i);
+    Fingerprint fingerprint =
+        fingerprints.empty()
+            ? FingerprintOf(content_key_, sender.agency, message)
+            : std::move(fingerprints[i]);
+    ASSIGN_OR_RETURN(Draft draft,
+                     Check(sender, std::move(message), std::move(fingerprint)));
     drafts.push_back(std::move(draft));
   }
   RETURN_IF_ERROR(CheckTogether(drafts));
@@ -111,10 +101,12 @@ absl::StatusOr<Published> Publisher::Publish(const Identity& sender,
 // --- Checking.
 
 absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
-                                                  v1::Message message) {
+                                                  v1::Message message,
+                                                  Fingerprint fingerprint) {
   Draft draft;
   draft.message = std::move(message);
-  RETURN_IF_ERROR(CheckRepeat(sender, &draft));
+  draft.fingerprint = std::move(fingerprint);
+  RETURN_IF_ERROR(CheckRepeat(&draft));
   if (draft.is_repeat) return draft;
   // Not among the checks without state: a repeat may come later than this.
   if (draft.message.has_expire_time() &&
@@ -133,18 +125,9 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
   return draft;
 }
 
-absl::Status Publisher::CheckRepeat(const Identity& sender, Draft* draft) {
-  const std::string sender_name = AgencyName(sender.agency);
-  const Hash key_hash = Sha256({sender_name, absl::string_view("\0", 1),
-                                draft->message.idempotency_key()});
-  draft->idempotency_key =
-      IdempotencyKey(AsBytes(key_hash).substr(0, kHmacBytes));
-  draft->content_hmac = std::string(
-      AsBytes(content_hmac_.Sign(Deterministic(draft->message)))
-          .substr(0, kHmacBytes));
-
+absl::Status Publisher::CheckRepeat(Draft* draft) {
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   ledger_->Get(draft->idempotency_key));
+                   ledger_->Get(draft->fingerprint.key));
   if (!bytes.has_value()) {
     if (FromProto(draft->message.idempotency_time()) <
         ledger_->commit_time() - kIdempotencyWindow) {
@@ -160,7 +143,7 @@ absl::Status Publisher::CheckRepeat(const Identity& sender, Draft* draft) {
   if (!first.ParseFromString(*bytes)) {
     return absl::DataLossError("an idempotency record is damaged");
   }
-  if (first.content_hmac() != draft->content_hmac) {
+  if (first.content_hmac() != draft->fingerprint.content_hmac) {
     return WithReason(
         absl::AlreadyExistsError(absl::StrCat(
             "the idempotency key was used for ", MessageId(first.sequence()),
@@ -476,12 +459,12 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
     published->queues.insert(queue);
   }
   ledger_->batch()->Put(MessageKey(sequence), std::move(bytes));
-  if (!draft.idempotency_key.empty()) {
+  if (!draft.fingerprint.key.empty()) {
     v1::IdempotencyRecord idempotency;
     idempotency.set_sequence(sequence);
-    idempotency.set_content_hmac(draft.content_hmac);
+    idempotency.set_content_hmac(draft.fingerprint.content_hmac);
     *idempotency.mutable_publish_time() = message.publish_time();
-    ledger_->batch()->Put(draft.idempotency_key,
+    ledger_->batch()->Put(draft.fingerprint.key,
                           idempotency.SerializeAsString());
     v1::PublishReceipt* const receipt = published->response.add_receipts();
     receipt->set_message_id(message.message_id());
@@ -510,7 +493,7 @@ absl::Status Publisher::ApplyAlerts(const std::string& cause,
     const Hash key =
         HmacSha256(content_key_, absl::StrCat("alert/", cause, "/", i));
     draft.message.set_idempotency_key(
-        LetterHex(AsBytes(key).substr(0, kHmacBytes)));
+        LetterHex(AsBytes(key).substr(0, Fingerprint::kHmacBytes)));
     *draft.message.mutable_idempotency_time() = ToProto(ledger_->commit_time());
     draft.queues.push_back(
         queues_->at(QueueName(draft.message.recipients(0).address())).get());

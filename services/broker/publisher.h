@@ -13,12 +13,12 @@
 #include "services/broker/access.h"
 #include "services/broker/child_rules.h"
 #include "services/broker/directory_book.h"
+#include "services/broker/fingerprint.h"
 #include "services/broker/ledger.h"
 #include "services/broker/queue.h"
 #include "services/broker/statement.h"
 #include "services/common/clock.h"
 #include "services/common/identity.h"
-#include "storage/crypto.h"
 
 namespace baton {
 
@@ -46,7 +46,8 @@ class Publisher {
             const DirectoryBook* directory, const Access* access,
             std::string content_key, const v1::BrokerLimits& limits);
 
-  // `request` has passed CheckPublish. Refusals:
+  // `request` has passed CheckPublish; `fingerprints` are those of its
+  // messages, or none. Refusals:
   //   PERMISSION_DENIED    no access rule; what only the exchange says
   //   NOT_FOUND            a conversation the sender is no part of; a test
   //                        message to a desk that is not in the directory
@@ -60,15 +61,16 @@ class Publisher {
   //                        sender's quota; immediate danger passes
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
   absl::StatusOr<Published> Publish(const Identity& sender,
-                                    v1::PublishRequest request, Instant now);
+                                    v1::PublishRequest request,
+                                    std::vector<Fingerprint> fingerprints,
+                                    Instant now);
 
  private:
   // One message between checking and applying.
   struct Draft {
     v1::Message message;
-    std::string idempotency_key;  // On disk. Empty: the exchange's own
-                                  // message, which nobody repeats.
-    std::string content_hmac;
+    Fingerprint fingerprint;  // Empty: the exchange's own message, which
+                              // nobody repeats.
     v1::PublishReceipt repeat_receipt;
     bool is_repeat = false;
     std::vector<Queue*> queues;        // One per recipient.
@@ -76,8 +78,9 @@ class Publisher {
     uint64_t conversation_number = 0;  // 0: opens one.
   };
 
-  absl::StatusOr<Draft> Check(const Identity& sender, v1::Message message);
-  absl::Status CheckRepeat(const Identity& sender, Draft* draft);
+  absl::StatusOr<Draft> Check(const Identity& sender, v1::Message message,
+                              Fingerprint fingerprint);
+  absl::Status CheckRepeat(Draft* draft);
   absl::Status CheckRoute(const Identity& sender, Draft* draft);
   absl::Status CheckWayBack(const Identity& sender, v1::Message* message) const;
   absl::Status CheckConversation(const Identity& sender, Draft* draft);
@@ -103,7 +106,6 @@ class Publisher {
   const DirectoryBook* const directory_;
   const Access* const access_;
   const std::string content_key_;
-  HmacKey content_hmac_;  // Of that key.
   const int max_recipients_;
   const int max_conversation_messages_;
   ChildRules rules_;

@@ -102,6 +102,7 @@ absl::Status Sequencer::Submit(Command command) {
   const size_t limit = options_.max_pending * (is_new ? 1 : 2);
   const size_t bytes = BytesOf(command);
   const size_t operations = OperationsOf(command);
+  exchange_->Prepare(&command);
   MutexLock lock(&mu_);
   if (stopping_) {
     return absl::UnavailableError("the exchange is stopping; try again");
