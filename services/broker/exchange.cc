@@ -493,7 +493,7 @@ void Exchange::NotifyExpired(const std::vector<QueueEvent>& events,
     notice.set_text(
         "these leases ran out before they were settled: the messages are "
         "delivered again. ModifyAckDeadline extends a lease");
-    result->replies.push_back([sink = subscriptions_.at(consumer_id).sink,
+    result->notices.push_back([sink = subscriptions_.at(consumer_id).sink,
                                notice = std::move(notice)]() mutable {
       sink->Notify(std::move(notice));
     });
@@ -508,7 +508,7 @@ void Exchange::EndConsumer(uint64_t consumer_id, v1::NoticeCode code,
   v1::ConsumerNotice notice;
   notice.set_code(code);
   notice.set_text(text);
-  result->replies.push_back(
+  result->notices.push_back(
       [sink = it->second.sink, notice = std::move(notice),
        why =
            WithReason(absl::FailedPreconditionError(text), reason)]() mutable {

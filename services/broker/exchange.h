@@ -37,8 +37,12 @@ struct StepResult {
     std::vector<Handover> messages;
     v1::Agency recipient;  // Who gets them: see view.h.
   };
-  std::vector<std::function<void()>> replies;
+  // To be told in this order. Messages go out ahead of receipts: a consumer
+  // whose next messages wait behind all receipts falls behind its publishers,
+  // and then every message comes from the disk (tests/bench/README.md).
+  std::vector<std::function<void()>> notices;  // To consumers.
   std::vector<Delivery> deliveries;
+  std::vector<std::function<void()>> replies;
   std::vector<v1::Conversation> changed;  // Conversations, as committed.
   bool more_work = false;  // Step again at once, also without commands.
   // When to step again although nothing arrived, on the steady clock.

@@ -190,8 +190,8 @@ absl::Status Sequencer::Run() {
 }
 
 void Sequencer::HandOver(StepResult result) {
-  if (result.replies.empty() && result.deliveries.empty() &&
-      result.changed.empty()) {
+  if (result.notices.empty() && result.deliveries.empty() &&
+      result.replies.empty() && result.changed.empty()) {
     return;
   }
   {
@@ -208,7 +208,8 @@ void Sequencer::HandOver(StepResult result) {
 
 bool Sequencer::CanTellAtOnce(const StepResult& result) const {
   return result.replies.size() <= 1 && result.deliveries.empty() &&
-         pending_.empty() && untold_.empty() && !telling_;
+         result.notices.empty() && pending_.empty() && untold_.empty() &&
+         !telling_;
 }
 
 void Sequencer::Finish() {
@@ -229,10 +230,11 @@ void Sequencer::Finish() {
 }
 
 void Sequencer::Tell(StepResult result) {
-  for (const std::function<void()>& reply : result.replies) reply();
+  for (const std::function<void()>& notice : result.notices) notice();
   for (StepResult::Delivery& delivery : result.deliveries) {
     options_.deliver(std::move(delivery));
   }
+  for (const std::function<void()>& reply : result.replies) reply();
   if (!options_.changed) return;
   for (const v1::Conversation& conversation : result.changed) {
     options_.changed(conversation);

@@ -489,10 +489,11 @@ absl::StatusOr<StepResult> ExchangeFixture::StepOnce(
   absl::StatusOr<StepResult> result =
       exchange_->Step(std::move(commands), clock_.Now());
   if (!result.ok()) return result;
-  for (const std::function<void()>& reply : result->replies) reply();
+  for (const std::function<void()>& notice : result->notices) notice();
   for (StepResult::Delivery& delivery : result->deliveries) {
     Deliver(std::move(delivery));
   }
+  for (const std::function<void()>& reply : result->replies) reply();
   return result;
 }
 
