@@ -173,19 +173,18 @@ struct Broker::Parts {
 // Opens what a step handed over and passes it on. A message that cannot be
 // read stays leased and comes again; the log says which.
 void Broker::Parts::Deliver(StepResult::Delivery delivery) {
-  const std::shared_ptr<const Directory> now = directory->Now();
+  std::vector<absl::StatusOr<v1::ReceivedMessage>> opened = OpenHandovers(
+      delivery.messages, delivery.recipient, *store, *vault, *directory->Now());
   std::vector<v1::ReceivedMessage> messages;
-  messages.reserve(delivery.messages.size());
-  for (const Handover& handover : delivery.messages) {
-    absl::StatusOr<v1::ReceivedMessage> received =
-        OpenHandover(handover, delivery.recipient, *store, *vault, *now);
-    if (received.ok()) {
-      messages.push_back(*std::move(received));
+  messages.reserve(opened.size());
+  for (size_t i = 0; i < opened.size(); ++i) {
+    if (opened[i].ok()) {
+      messages.push_back(*std::move(opened[i]));
       continue;
     }
     Log(Severity::kError, "message cannot be read",
-        {{"message_id", MessageId(handover.leased.sequence)},
-         {"error", received.status().message()}});
+        {{"message_id", MessageId(delivery.messages[i].leased.sequence)},
+         {"error", opened[i].status().message()}});
   }
   delivery.sink->Deliver(std::move(messages));
 }

@@ -1,6 +1,8 @@
 #ifndef BATON_SERVICES_BROKER_HANDOVER_H_
 #define BATON_SERVICES_BROKER_HANDOVER_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "baton/v1/agency.pb.h"
 #include "baton/v1/broker_service.pb.h"
@@ -11,13 +13,12 @@
 
 namespace baton {
 
-// A leased message as `recipient` gets it: opened, in its view, with the marks
-// of this delivery. An error says that it cannot be read. Thread-safe.
-absl::StatusOr<v1::ReceivedMessage> OpenHandover(const Handover& handover,
-                                                 const v1::Agency& recipient,
-                                                 const Reader& reader,
-                                                 const Vault& vault,
-                                                 const Directory& directory);
+// Leased messages as `recipient` gets them: opened, in its view, with the marks
+// of this delivery. One for each of `handovers`, in their order; an error says
+// that this one cannot be read. Thread-safe.
+std::vector<absl::StatusOr<v1::ReceivedMessage>> OpenHandovers(
+    const std::vector<Handover>& handovers, const v1::Agency& recipient,
+    const Reader& reader, const Vault& vault, const Directory& directory);
 
 }  // namespace baton
 

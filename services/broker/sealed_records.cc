@@ -140,8 +140,13 @@ absl::StatusOr<v1::MessageRecord> ReadMessageRecord(const Reader& reader,
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                    reader.Get(MessageKey(sequence)));
   if (!bytes.has_value()) return absl::NotFoundError("no such message");
+  return ParseMessageRecord(*bytes, sequence);
+}
+
+absl::StatusOr<v1::MessageRecord> ParseMessageRecord(const std::string& bytes,
+                                                     uint64_t sequence) {
   v1::MessageRecord record;
-  if (!record.ParseFromString(*bytes)) {
+  if (!record.ParseFromString(bytes)) {
     return absl::DataLossError(
         absl::StrCat("the record of ", MessageId(sequence), " is damaged"));
   }

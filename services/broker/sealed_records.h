@@ -31,6 +31,9 @@ std::string CiphertextDigest(const v1::MessageRecord& record);
 // Reads a message. NOT_FOUND when there is none.
 absl::StatusOr<v1::MessageRecord> ReadMessageRecord(const Reader& reader,
                                                     uint64_t sequence);
+// The same from its bytes on disk.
+absl::StatusOr<v1::MessageRecord> ParseMessageRecord(const std::string& bytes,
+                                                     uint64_t sequence);
 
 // Seals the details of every matter into the record.
 absl::Status SealDetails(const Vault& vault, RandomSource* random,

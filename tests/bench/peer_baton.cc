@@ -10,10 +10,13 @@
 // keeps their names in FILE.
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <fstream>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "baton/v1/waiting.pb.h"
@@ -224,8 +227,15 @@ class BatonConsumer final : public ::bench::Consumer {
     request.set_max_outstanding_messages(args_.outstanding);
     request.set_consumer("bench");
     stream->Write(request);
-    // Read() waits for heartbeats at most; `want` may be met by then.
-    uint64_t done = 0;
+    std::atomic<uint64_t> done = 0;
+    // `want` may be lowered to what is done already while Read() waits.
+    std::atomic<bool> over = false;
+    std::thread enough([&] {
+      while (!over && done < want) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      context.TryCancel();
+    });
     v1::StreamingPullResponse response;
     while (done < want && ::bench::Seconds() < give_up &&
            stream->Read(&response)) {
@@ -245,7 +255,8 @@ class BatonConsumer final : public ::bench::Consumer {
         ++done;
       }
     }
-    context.TryCancel();
+    over = true;
+    enough.join();
     stream->Finish();
     return done;
   }

@@ -11,8 +11,8 @@
 #include "baton/v1/waiting.pb.h"
 #include "gtest/gtest.h"
 #include "rocksdb/file_system.h"
-#include "services/broker/queue_recovery.h"
 #include "services/broker/handover.h"
+#include "services/broker/queue_recovery.h"
 #include "services/broker/sealed_records.h"
 #include "services/broker/settled_copies.h"
 #include "services/broker/view.h"
@@ -499,10 +499,9 @@ absl::StatusOr<StepResult> ExchangeFixture::StepOnce(
 
 void ExchangeFixture::Deliver(StepResult::Delivery delivery) {
   std::vector<v1::ReceivedMessage> messages;
-  for (const Handover& handover : delivery.messages) {
-    absl::StatusOr<v1::ReceivedMessage> received =
-        OpenHandover(handover, delivery.recipient, *watched_, *vault_,
-                     *directory_->Now());
+  for (absl::StatusOr<v1::ReceivedMessage>& received :
+       OpenHandovers(delivery.messages, delivery.recipient, *watched_, *vault_,
+                     *directory_->Now())) {
     ASSERT_TRUE(received.ok()) << received.status();
     messages.push_back(*std::move(received));
   }

@@ -252,9 +252,9 @@ void BrokerMachine::Tell(StepResult result) {
 
 void BrokerMachine::Deliver(const StepResult::Delivery& delivery) {
   std::vector<v1::ReceivedMessage> messages;
-  for (const Handover& handover : delivery.messages) {
-    absl::StatusOr<v1::ReceivedMessage> received = OpenHandover(
-        handover, delivery.recipient, *store_, *vault_, *directory_);
+  for (absl::StatusOr<v1::ReceivedMessage>& received :
+       OpenHandovers(delivery.messages, delivery.recipient, *store_, *vault_,
+                     *directory_)) {
     ASSERT_TRUE(received.ok()) << received.status();
     messages.push_back(*std::move(received));
   }
