@@ -108,6 +108,52 @@ TEST_F(PublisherTest, ARepeatInTheSameStepGetsTheFirstReceipt) {
   EXPECT_EQ(receipts[0].message_id(), receipts[1].message_id());
 }
 
+// Where a command was made before it came here, its fingerprints were too.
+TEST_F(PublisherTest, AFingerprintMadeElsewhereKnowsTheSameRepeats) {
+  v1::PublishRequest request;
+  *request.add_messages() = TextMessage("a");
+  *request.add_messages() = TextMessage("b");
+  std::vector<v1::PublishReceipt> receipts;
+  const auto command = [&](const v1::PublishRequest& what) {
+    return PublishCommand{HospitalCaller(), what, [&](const auto& response) {
+                            ASSERT_TRUE(response.ok()) << response.status();
+                            receipts.insert(receipts.end(),
+                                            response->receipts().begin(),
+                                            response->receipts().end());
+                          }};
+  };
+  std::vector<Command> commands;
+  commands.push_back(command(request));
+  exchange_.exchange().Prepare(&commands[0]);
+  ASSERT_THAT(std::get<PublishCommand>(commands[0]).fingerprints, SizeIs(2));
+  commands.push_back(command(request));
+  exchange_.Step(std::move(commands));
+  ASSERT_THAT(receipts, SizeIs(4));
+  EXPECT_FALSE(receipts[0].repeat());
+  EXPECT_FALSE(receipts[1].repeat());
+  EXPECT_EQ(receipts[2].message_id(), receipts[0].message_id());
+  EXPECT_EQ(receipts[3].message_id(), receipts[1].message_id());
+
+  v1::StreamingPublishRequest stream;
+  *stream.mutable_messages() = request.messages();
+  *stream.add_messages() = TextMessage("c");
+  v1::StreamingPublishResponse results;
+  commands.clear();
+  commands.push_back(PublishEachCommand{
+      HospitalCaller(),
+      stream,
+      {absl::OkStatus(), absl::InvalidArgumentError("no"), absl::OkStatus()},
+      [&](const auto& response) { results = *response; }});
+  exchange_.exchange().Prepare(&commands[0]);
+  exchange_.Step(std::move(commands));
+  ASSERT_THAT(results.results(), SizeIs(3));
+  EXPECT_EQ(results.results(0).receipt().message_id(),
+            receipts[0].message_id());
+  EXPECT_TRUE(results.results(0).receipt().repeat());
+  EXPECT_TRUE(results.results(1).has_refusal());
+  EXPECT_FALSE(results.results(2).receipt().repeat());
+}
+
 TEST_F(PublisherTest, ARepeatAfterItsExpireTimeGetsTheFirstReceipt) {
   v1::Message message = TextMessage("a");
   *message.mutable_expire_time() =

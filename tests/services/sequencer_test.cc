@@ -13,6 +13,7 @@
 namespace baton {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -396,6 +397,25 @@ TEST_F(SequencerTest, DeliversWhatWasLeased) {
   ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
   EXPECT_TRUE(End().ok());
   EXPECT_THAT(consumer->TakeTexts(), ElementsAre("a"));
+}
+
+// A consumer whose messages wait behind all receipts falls behind.
+TEST_F(SequencerTest, MessagesGoOutAheadOfReceipts) {
+  const auto consumer = exchange_.Consume(kIntake);
+  gate_.Close();
+  Begin();
+  Command first = PublishOf("first");
+  std::vector<std::string> seen;
+  std::get<PublishCommand>(first).done = [&](const auto&) {
+    seen = consumer->TakeTexts();
+    replies_.Add("first");
+  };
+  ASSERT_TRUE(sequencer_->Submit(std::move(first)).ok());
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("second")).ok());
+  gate_.Open();
+  replies_.Await(2);
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(seen, Contains("first"));
 }
 
 TEST_F(SequencerTest, EndsLeasesWithoutACommand) {
