@@ -33,8 +33,8 @@ namespace baton {
 template <typename Result>
 using Done = std::function<void(absl::StatusOr<Result>)>;
 
-// `fingerprints`, here and below: one for each message, or none, and then the
-// commit thread makes them.
+// `fingerprints`, here and below, are Exchange::Prepare's: one for each
+// message.
 struct PublishCommand {
   Identity sender;
   v1::PublishRequest request;

@@ -45,7 +45,8 @@ struct DeliveryStreamParts {
 
 // One StreamingPull. The first request subscribes; each later one grants
 // credit and acknowledges. Deliveries and confirmations leave through the
-// pump in commit order.
+// pump in commit order; of one commit, notices first, then messages, then
+// confirmations.
 //
 // Owned by gRPC: deletes itself when the call is over. Reactions of one call
 // do not overlap; deliveries come from the finisher thread through Outlet,

@@ -192,11 +192,8 @@ absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
     if (command.refusals[i].ok()) {
       v1::PublishRequest one;
       one.add_messages()->Swap(command.request.mutable_messages(i));
-      std::vector<Fingerprint> its;
-      if (!command.fingerprints.empty()) {
-        its.push_back(std::move(command.fingerprints[i]));
-      }
-      RETURN_IF_ERROR(Publish(command.sender, std::move(one), std::move(its),
+      RETURN_IF_ERROR(Publish(command.sender, std::move(one),
+                              {std::move(command.fingerprints.at(i))},
                               "StreamingPublish", now, &answer));
     } else {
       answer = command.refusals[i];
@@ -509,12 +506,14 @@ void Exchange::EndConsumer(uint64_t consumer_id, v1::NoticeCode code,
   notice.set_code(code);
   notice.set_text(text);
   result->notices.push_back(
-      [sink = it->second.sink, notice = std::move(notice),
-       why =
-           WithReason(absl::FailedPreconditionError(text), reason)]() mutable {
+      [sink = it->second.sink, notice = std::move(notice)]() mutable {
         sink->Notify(std::move(notice));
-        sink->End(std::move(why));
       });
+  // After the answers to what it settled before.
+  result->replies.push_back(
+      [sink = it->second.sink,
+       why = WithReason(absl::FailedPreconditionError(text),
+                        reason)]() mutable { sink->End(std::move(why)); });
   EndSubscription(consumer_id);
 }
 

@@ -78,8 +78,8 @@ class Exchange {
   // ready messages to consumers, and commits all of it as one batch.
   absl::StatusOr<StepResult> Step(std::vector<Command> commands, Instant now);
 
-  // Adds to a command what the commit thread need not make itself. Thread-safe:
-  // called where the command was.
+  // Adds to a command what the commit thread need not make itself; to be
+  // called once for each, by whoever submits it. Thread-safe.
   void Prepare(Command* command) const;
 
   // Thread-safe.

@@ -2,6 +2,7 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "services/common/agency.h"
 #include "storage/crypto.h"
 #include "storage/keys.h"
 

@@ -1,11 +1,12 @@
 #ifndef BATON_SERVICES_BROKER_FINGERPRINT_H_
 #define BATON_SERVICES_BROKER_FINGERPRINT_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "baton/v1/agency.pb.h"
 #include "baton/v1/message.pb.h"
-#include "services/common/agency.h"
 
 namespace baton {
 
@@ -17,8 +18,8 @@ struct Fingerprint {
   std::string content_hmac;  // Of everything the sender said.
 };
 
-// Of a `message` that has passed CheckPublish. Pure and thread-safe; takes
-// long enough to be made on the caller's thread, not on the commit thread.
+// Of a `message` as CheckPublish leaves it. Pure and thread-safe; takes long
+// enough to be made on the caller's thread, not on the commit thread.
 Fingerprint FingerprintOf(absl::string_view content_key,
                           const v1::Agency& sender, const v1::Message& message);
 

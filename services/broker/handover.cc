@@ -48,16 +48,16 @@ Records ScanRecords(const std::vector<Handover>& handovers,
   return records;
 }
 
-absl::StatusOr<v1::Message> OpenOne(const Handover& handover,
-                                    const Records& records,
+// Takes the record out of `records`: they are as large as the messages.
+absl::StatusOr<v1::Message> OpenOne(const Handover& handover, Records* records,
                                     const Reader& reader, const Vault& vault) {
   if (handover.message != nullptr) return *handover.message;
   const uint64_t sequence = handover.leased.sequence;
-  const auto known = records.find(sequence);
+  const auto known = records->extract(sequence);
   ASSIGN_OR_RETURN(const v1::MessageRecord record,
-                   known == records.end()
+                   known.empty()
                        ? ReadMessageRecord(reader, sequence)
-                       : ParseMessageRecord(known->second, sequence));
+                       : ParseMessageRecord(known.mapped(), sequence));
   return OpenMessage(record, vault);
 }
 
@@ -82,12 +82,12 @@ v1::ReceivedMessage Receive(const Leased& leased, v1::Message opened) {
 std::vector<absl::StatusOr<v1::ReceivedMessage>> OpenHandovers(
     const std::vector<Handover>& handovers, const v1::Agency& recipient,
     const Reader& reader, const Vault& vault, const Directory& directory) {
-  const Records records = ScanRecords(handovers, reader);
+  Records records = ScanRecords(handovers, reader);
   std::vector<absl::StatusOr<v1::ReceivedMessage>> received;
   received.reserve(handovers.size());
   for (const Handover& handover : handovers) {
     absl::StatusOr<v1::Message> message =
-        OpenOne(handover, records, reader, vault);
+        OpenOne(handover, &records, reader, vault);
     if (!message.ok()) {
       received.push_back(message.status());
       continue;

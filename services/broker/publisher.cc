@@ -72,13 +72,9 @@ absl::StatusOr<Published> Publisher::Publish(
   std::vector<Draft> drafts;
   drafts.reserve(request.messages_size());
   for (int i = 0; i < request.messages_size(); ++i) {
-    v1::Message& message = *request.mutable_messages(i);
-    Fingerprint fingerprint =
-        fingerprints.empty()
-            ? FingerprintOf(content_key_, sender.agency, message)
-            : std::move(fingerprints[i]);
     ASSIGN_OR_RETURN(Draft draft,
-                     Check(sender, std::move(message), std::move(fingerprint)));
+                     Check(sender, std::move(*request.mutable_messages(i)),
+                           std::move(fingerprints.at(i))));
     drafts.push_back(std::move(draft));
   }
   RETURN_IF_ERROR(CheckTogether(drafts));

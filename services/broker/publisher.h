@@ -46,8 +46,8 @@ class Publisher {
             const DirectoryBook* directory, const Access* access,
             std::string content_key, const v1::BrokerLimits& limits);
 
-  // `request` has passed CheckPublish; `fingerprints` are those of its
-  // messages, or none. Refusals:
+  // `request` has passed CheckPublish; `fingerprints` are its messages'.
+  // Refusals:
   //   PERMISSION_DENIED    no access rule; what only the exchange says
   //   NOT_FOUND            a conversation the sender is no part of; a test
   //                        message to a desk that is not in the directory

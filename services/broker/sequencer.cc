@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/broker/attachment.h"
 #include "services/common/faults.h"
+#include "storage/status.h"
 
 namespace baton {
 namespace {
@@ -98,12 +99,23 @@ Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
     : exchange_(exchange), clock_(clock), options_(std::move(options)) {}
 
 absl::Status Sequencer::Submit(Command command) {
-  const bool is_new = IsNew(command);
-  const size_t limit = options_.max_pending * (is_new ? 1 : 2);
   const size_t bytes = BytesOf(command);
   const size_t operations = OperationsOf(command);
+  {
+    // To prepare what has no room would cost most when there is least.
+    MutexLock lock(&mu_);
+    RETURN_IF_ERROR(CheckRoom(command));
+  }
   exchange_->Prepare(&command);
   MutexLock lock(&mu_);
+  RETURN_IF_ERROR(CheckRoom(command));
+  pending_.push_back({std::move(command), bytes, operations});
+  if (pending_.size() == 1) arrived_.Signal();
+  return absl::OkStatus();
+}
+
+absl::Status Sequencer::CheckRoom(const Command& command) const {
+  const bool is_new = IsNew(command);
   if (stopping_) {
     return absl::UnavailableError("the exchange is stopping; try again");
   }
@@ -112,14 +124,12 @@ absl::Status Sequencer::Submit(Command command) {
     return refuse_publish_;
   }
   // A consumer that is gone must not keep its queue; streams bound these.
-  if (pending_.size() >= limit &&
+  if (pending_.size() >= options_.max_pending * (is_new ? 1 : 2) &&
       !std::holds_alternative<UnsubscribeCommand>(command)) {
     return LimitReached("max_pending_commands",
                         absl::StrCat(pending_.size(), " commands wait"),
                         kRetryAfter);
   }
-  pending_.push_back({std::move(command), bytes, operations});
-  if (pending_.size() == 1) arrived_.Signal();
   return absl::OkStatus();
 }
 

@@ -46,7 +46,8 @@ class Sequencer {
   // `exchange` and `clock` must outlive the sequencer.
   Sequencer(Exchange* exchange, const Clock* clock, Options options);
 
-  // Takes `command` for the next batch, or refuses it with RESOURCE_EXHAUSTED:
+  // Prepares `command` and takes it for the next batch, or refuses it with
+  // RESOURCE_EXHAUSTED:
   // new messages and chunks when `max_pending` commands wait already,
   // settlements and the rest at twice that, so that there is always room to
   // finish what was begun. UNAVAILABLE after Stop(). Never blocks. `done` is
@@ -79,6 +80,8 @@ class Sequencer {
     size_t operations;
   };
 
+  absl::Status CheckRoom(const Command& command) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits for commands or `until`; empty when stopping or a tick is due.
   std::vector<Command> Take(bool wait, absl::Duration until)
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -3,11 +3,14 @@
 // publishes updates that go round 64 conversations; the council consumes them.
 //
 //   peer_baton --phase=setup|publish|consume|both --port=PORT
-//              --certificates=DIR --state=FILE [--stream=1] [as the peers]
+//              --certificates=DIR --state=FILE [--stream=1]
+//              [--conversations=64] [--first=0] [as the peers]
 //
 // --stream=1 publishes on one StreamingPublish, in requests of 16 messages.
 // `setup` opens the conversations, empties the queue of what opened them and
-// keeps their names in FILE.
+// keeps their names in FILE. 64 of them get 500 updates each, then the next
+// 64, and after the last the first again; --first is the number of the first
+// update of a phase.
 
 #include <algorithm>
 #include <atomic>
@@ -28,15 +31,16 @@
 namespace baton::bench {
 namespace {
 
-constexpr int kConversations = 64;
+constexpr uint64_t kAtATime = 64;
+constexpr uint64_t kUpdatesEach = 500;
 constexpr int kMaxAcksPerRequest = 1024;
 constexpr int kMessagesPerRequest = 16;
 
 // Updates that go round the conversations of `state`.
 class Updates {
  public:
-  Updates(size_t payload_bytes, const std::string& state)
-      : traffic_(payload_bytes) {
+  Updates(size_t payload_bytes, const std::string& state, uint64_t first)
+      : traffic_(payload_bytes), next_(first) {
     std::ifstream file(state);
     for (std::string id; file >> id;) conversations_.push_back(id);
     if (conversations_.empty()) ::bench::Die("no conversations in " + state);
@@ -46,7 +50,7 @@ class Updates {
   template <typename Request>
   void Fill(int count, Request* request) {
     for (int i = 0; i < count; ++i) {
-      const std::string& id = conversations_[next_++ % conversations_.size()];
+      const std::string& id = conversations_[Place(next_++)];
       if (request->messages_size() == i) {
         *request->add_messages() = traffic_.Update(id);
       } else {
@@ -57,19 +61,24 @@ class Updates {
   }
 
  private:
+  size_t Place(uint64_t number) const {
+    const uint64_t before = number / (kAtATime * kUpdatesEach) * kAtATime;
+    return (before + number % kAtATime) % conversations_.size();
+  }
+
   Traffic traffic_;
   std::vector<std::string> conversations_;
-  uint64_t next_ = 0;
+  uint64_t next_;
 };
 
 class BatonPublisher final : public ::bench::Publisher {
  public:
   BatonPublisher(const ::bench::PeerArgs& args, const std::string& certificates,
-                 const std::string& state)
+                 const std::string& state, uint64_t first)
       : args_(args),
         stub_(Connect("localhost:" + std::to_string(args.port), certificates,
                       "emergency-RX1RA")),
-        updates_(args.size, state) {}
+        updates_(args.size, state, first) {}
 
   uint64_t Run(double deadline, uint64_t max, ::bench::Samples* lat) override {
     LoopResult result = PublishInLoop(
@@ -191,11 +200,11 @@ class BatonStreamPublisher final : public ::bench::Publisher {
  public:
   BatonStreamPublisher(const ::bench::PeerArgs& args,
                        const std::string& certificates,
-                       const std::string& state)
+                       const std::string& state, uint64_t first)
       : args_(args),
         stub_(Connect("localhost:" + std::to_string(args.port), certificates,
                       "emergency-RX1RA")),
-        updates_(args.size, state) {}
+        updates_(args.size, state, first) {}
 
   uint64_t Run(double deadline, uint64_t max, ::bench::Samples* lat) override {
     PublishingStream stream(stub_.get(), &updates_, args_.outstanding, deadline,
@@ -267,13 +276,13 @@ class BatonConsumer final : public ::bench::Consumer {
 };
 
 void SetUp(const ::bench::PeerArgs& args, const std::string& certificates,
-           const std::string& state) {
+           const std::string& state, uint64_t conversations) {
   const auto stub = Connect("localhost:" + std::to_string(args.port),
                             certificates, "emergency-RX1RA");
   Traffic traffic(args.size);
   std::ofstream file(state);
   PublishInLoop(
-      stub.get(), {.outstanding = 16, .calls = kConversations},
+      stub.get(), {.outstanding = 16, .calls = conversations},
       [&](v1::PublishRequest* request) {
         request->clear_messages();
         *request->add_messages() = traffic.Flag();
@@ -281,7 +290,7 @@ void SetUp(const ::bench::PeerArgs& args, const std::string& certificates,
       [&](const v1::PublishResponse& response) {
         file << response.receipts(0).conversation_id() << "\n";
       });
-  const std::atomic<uint64_t> want = kConversations;
+  const std::atomic<uint64_t> want = conversations;
   BatonConsumer(args, certificates)
       .Run(want, ::bench::Seconds() + 20, /*e2e=*/nullptr);
 }
@@ -291,15 +300,19 @@ int Main(int argc, char** argv) {
   const ::bench::PeerArgs args(options, "baton");
   const std::string certificates = options.Str("certificates", "");
   const std::string state = options.Str("state", "");
+  const uint64_t first = options.Int("first", 0);
   return ::bench::RunPeer(
       args,
-      {[&] { SetUp(args, certificates, state); },
+      {[&] {
+         SetUp(args, certificates, state, options.Int("conversations", 64));
+       },
        [&]() -> std::unique_ptr<::bench::Publisher> {
          if (options.Int("stream", 0) != 0) {
            return std::make_unique<BatonStreamPublisher>(args, certificates,
-                                                         state);
+                                                         state, first);
          }
-         return std::make_unique<BatonPublisher>(args, certificates, state);
+         return std::make_unique<BatonPublisher>(args, certificates, state,
+                                                 first);
        },
        [&] { return std::make_unique<BatonConsumer>(args, certificates); }});
 }

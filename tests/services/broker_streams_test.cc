@@ -1,8 +1,15 @@
 // The queue's front doors over mutual TLS: streams of messages in both
 // directions, and what a message's life looks like from outside.
 
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <mutex>
+
 #include "baton/v1/broker_service.grpc.pb.h"
 #include "baton/v1/tracking_service.grpc.pb.h"
+#include "baton/v1/waiting.pb.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -319,6 +326,166 @@ TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
   const grpc::Status ended = first->Finish();
   EXPECT_EQ(ended.error_code(), grpc::FAILED_PRECONDITION);
   second_context.TryCancel();
+}
+
+// --- Loads.
+
+// What the streams of one queue got, together. Thread-safe.
+class Received {
+ public:
+  void Add(const v1::StreamingPullResponse& response) {
+    std::lock_guard<std::mutex> lock(mu_);
+    for (const v1::ReceivedMessage& message : response.received_messages()) {
+      ++times_[message.message().message_id()];
+    }
+    changed_.notify_all();
+  }
+  // How often each message came, once `count` of them have; what there is
+  // when they have not within a minute.
+  std::map<std::string, int> Await(size_t count) {
+    std::unique_lock<std::mutex> lock(mu_);
+    changed_.wait_for(lock, std::chrono::minutes(1),
+                      [&] { return times_.size() >= count; });
+    return times_;
+  }
+
+ private:
+  std::mutex mu_;
+  std::condition_variable changed_;
+  std::map<std::string, int> times_;
+};
+
+// A consumer that acknowledges nothing.
+class Waiting final
+    : public grpc::ClientBidiReactor<v1::StreamingPullRequest,
+                                     v1::StreamingPullResponse> {
+ public:
+  Waiting(v1::BrokerService::Stub* stub, const std::string& consumer,
+          Received* received)
+      : received_(received) {
+    request_.set_queue(kQueue);
+    request_.set_consumer(consumer);
+    request_.set_max_outstanding_messages(1);
+    stub->async()->StreamingPull(&context_, this);
+    StartWrite(&request_);
+    StartRead(&response_);
+    StartCall();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    received_->Add(response_);
+    StartRead(&response_);
+  }
+  void OnDone(const grpc::Status&) override { ended_.set_value(); }
+
+  void End() {
+    context_.TryCancel();
+    ended_.get_future().wait();
+  }
+
+ private:
+  Received* const received_;
+  grpc::ClientContext context_;
+  v1::StreamingPullRequest request_;
+  v1::StreamingPullResponse response_;
+  std::promise<void> ended_;
+};
+
+class CrowdedBrokerStreamsTest : public BrokerStreamsTest {
+ protected:
+  CrowdedBrokerStreamsTest() {
+    limits_ = "limits { max_streams: 1000 max_streams_per_agency: 1000 }";
+  }
+};
+
+TEST_F(CrowdedBrokerStreamsTest, AThousandStreamsWaitAndEachMessageGoesToOne) {
+  Received received;
+  std::vector<std::unique_ptr<Waiting>> streams;
+  for (int i = 0; i < 1000; ++i) {
+    streams.push_back(std::make_unique<Waiting>(
+        council_.get(), absl::StrCat("desk-", i), &received));
+  }
+  std::vector<std::string> sent;
+  for (int i = 0; i < 200; ++i) sent.push_back(Publish(Flag()).message_id());
+  const std::map<std::string, int> times = received.Await(sent.size());
+  EXPECT_EQ(times.size(), sent.size());
+  for (const std::string& message_id : sent) {
+    const auto it = times.find(message_id);
+    ASSERT_NE(it, times.end()) << message_id;
+    EXPECT_EQ(it->second, 1) << message_id;
+  }
+  for (const auto& stream : streams) stream->End();
+}
+
+TEST_F(CrowdedBrokerStreamsTest, TheStreamThatIsOneTooManyIsToldTheLimit) {
+  Received received;
+  std::vector<std::unique_ptr<Waiting>> streams;
+  for (int i = 0; i < 1000; ++i) {
+    streams.push_back(std::make_unique<Waiting>(
+        council_.get(), absl::StrCat("desk-", i), &received));
+  }
+  for (int i = 0; i < 1000; ++i) Publish(Flag());
+  EXPECT_EQ(received.Await(1000).size(), 1000u) << "all are open";
+  grpc::ClientContext context;
+  const auto one_more = council_->StreamingPull(&context);
+  v1::StreamingPullRequest request;
+  request.set_queue(kQueue);
+  request.set_consumer("one-more");
+  request.set_max_outstanding_messages(1);
+  one_more->Write(request);
+  v1::StreamingPullResponse response;
+  EXPECT_FALSE(one_more->Read(&response));
+  const grpc::Status status = one_more->Finish();
+  EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("1000"));
+  for (const auto& stream : streams) stream->End();
+}
+
+// Far more bytes than a consumer has credit for, or a frame holds.
+TEST_F(BrokerStreamsTest, MessagesOfTheGreatestSizePassWithinTheCreditOfBytes) {
+  constexpr int kMessages = 40;
+  constexpr int64_t kCredit = 600 << 10;
+  v1::WaitingFlag content;
+  // A field of a later version.
+  content.GetReflection()->MutableUnknownFields(&content)->AddLengthDelimited(
+      1000, std::string((256 << 10) - 16, 'x'));
+  grpc::ClientContext publishing;
+  const auto sender = hospital_->StreamingPublish(&publishing);
+  for (int i = 0; i < kMessages; ++i) {
+    v1::StreamingPublishRequest request;
+    *request.add_messages() = Flag();
+    content.SerializeToString(
+        request.mutable_messages(0)->mutable_payload(0)->mutable_content());
+    ASSERT_TRUE(sender->Write(request));
+    v1::StreamingPublishResponse response;
+    ASSERT_TRUE(sender->Read(&response));
+    ASSERT_TRUE(response.results(0).has_receipt()) << response.DebugString();
+  }
+  grpc::ClientContext context;
+  const auto stream = council_->StreamingPull(&context);
+  v1::StreamingPullRequest request;
+  request.set_queue(kQueue);
+  request.set_consumer("slow");
+  request.set_max_outstanding_messages(100);
+  request.set_max_outstanding_bytes(kCredit);
+  int taken = 0;
+  while (taken < kMessages) {
+    ASSERT_TRUE(stream->Write(request));
+    request.Clear();
+    v1::StreamingPullResponse response;
+    int64_t bytes = 0;
+    while (request.acknowledge_ids().empty()) {
+      ASSERT_TRUE(stream->Read(&response));
+      for (const v1::ReceivedMessage& received : response.received_messages()) {
+        bytes += static_cast<int64_t>(received.message().ByteSizeLong());
+        request.add_acknowledge_ids(received.ack_id());
+        ++taken;
+      }
+    }
+    EXPECT_LE(bytes, kCredit);
+  }
+  context.TryCancel();
 }
 
 }  // namespace

@@ -258,6 +258,33 @@ TEST_F(ExchangeTest, AConsumerThatIsReplacedIsTold) {
   EXPECT_EQ(ReasonOf(first->ended), "CONSUMER_REPLACED");
 }
 
+TEST_F(ExchangeTest, AStreamThatIsReplacedHearsFirstWhatItSettled) {
+  const auto first = exchange_.Consume(kIntake, {.name = "a"});
+  exchange_.Publish("one");
+  std::vector<Command> commands;
+  bool ended_before = true;
+  commands.push_back(SettleCommand{
+      .caller = CouncilCaller(),
+      .kind = SettleKind::kAcknowledge,
+      .queue = kIntake,
+      .ack_ids = {first->Next().ack_id()},
+      .reason = "",
+      .duration = std::nullopt,
+      .done = [&](const auto&) { ended_before = !first->ended.ok(); }});
+  commands.push_back(SubscribeCommand{
+      .caller = CouncilCaller(),
+      .queue = kIntake,
+      .consumer = {.id = first->id + 100,
+                   .name = "a",
+                   .max_messages = 10,
+                   .max_bytes = 1 << 20,
+                   .ack_deadline = absl::Seconds(60)},
+      .sink = std::make_shared<TestConsumer>(first->id + 100, kIntake)});
+  exchange_.Step(std::move(commands));
+  EXPECT_FALSE(ended_before);
+  EXPECT_EQ(ReasonOf(first->ended), "CONSUMER_REPLACED");
+}
+
 // Complaint of others' users: a consumer that silently gets nothing.
 TEST_F(ExchangeTest, AStalledConsumerIsToldWhyBeforeItsStreamEnds) {
   const auto stuck = exchange_.Consume(kIntake, {.name = "stuck", .credit = 2});

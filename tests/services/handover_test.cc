@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/common/ids.h"
@@ -14,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr uint64_t kNoMessage = 1'000'000;
 
@@ -26,7 +28,10 @@ class HandoverTest : public ::testing::Test {
           exchange_.Publish(std::string(1, static_cast<char>('a' + i)));
       sequences_.push_back(*ParseMessageId(receipt.message_id()));
     }
-    exchange_.store().on_scan = [this](const KeyRange&) { ++scans_; };
+    exchange_.store().on_scan = [this](const KeyRange&) {
+      ++scans_;
+      return scan_;
+    };
   }
 
   static Handover Of(uint64_t sequence) {
@@ -45,7 +50,7 @@ class HandoverTest : public ::testing::Test {
                        exchange_.vault(), *exchange_.directory().Now())) {
       texts.push_back(received.ok() ? TextOf(received->message()) : "?");
       if (received.ok()) {
-        EXPECT_THAT(received->ack_id(), ::testing::StartsWith("a-"));
+        EXPECT_THAT(received->ack_id(), StartsWith("a-"));
       }
     }
     return texts;
@@ -54,6 +59,7 @@ class HandoverTest : public ::testing::Test {
   ExchangeFixture exchange_;
   std::vector<uint64_t> sequences_;
   int scans_ = 0;
+  absl::Status scan_;
 };
 
 TEST_F(HandoverTest, NeighboursAreReadInOneScanAndKeepTheirOrder) {
@@ -85,10 +91,19 @@ TEST_F(HandoverTest, WhatIsInMemoryIsNotRead) {
   EXPECT_EQ(scans_, 0);
 }
 
+TEST_F(HandoverTest, WhereNoScanSucceedsEachIsLookedUp) {
+  scan_ = absl::UnavailableError("a sector");
+  EXPECT_THAT(Open({Of(sequences_[0]), Of(sequences_[1]), Of(sequences_[2]),
+                    Of(sequences_[3])}),
+              ElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(scans_, 1);
+}
+
 TEST_F(HandoverTest, OneThatIsNotThereDoesNotHideTheOthers) {
   EXPECT_THAT(Open({Of(sequences_[6]), Of(sequences_[7]), Of(sequences_[7] + 1),
                     Of(sequences_[7] + 2), Of(kNoMessage)}),
               ElementsAre("g", "h", "?", "?", "?"));
+  EXPECT_EQ(scans_, 1);
 }
 
 }  // namespace

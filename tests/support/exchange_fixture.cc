@@ -486,6 +486,7 @@ void ExchangeFixture::Step(std::vector<Command> commands) {
 
 absl::StatusOr<StepResult> ExchangeFixture::StepOnce(
     std::vector<Command> commands) {
+  for (Command& command : commands) exchange_->Prepare(&command);
   absl::StatusOr<StepResult> result =
       exchange_->Step(std::move(commands), clock_.Now());
   if (!result.ok()) return result;

@@ -26,6 +26,7 @@
 #include "storage/batch.h"
 #include "storage/mutex.h"
 #include "storage/random.h"
+#include "storage/status.h"
 #include "storage/store.h"
 #include "storage/vault.h"
 #include "tests/support/temp_dir.h"
@@ -63,7 +64,8 @@ class WatchedStore final : public Store {
  public:
   // Called before each commit, outside any lock; an answer replaces the commit.
   std::function<std::optional<CommitResult>(const Batch&)> on_commit;
-  std::function<void(const KeyRange&)> on_scan;
+  // Called before each scan; an error replaces it.
+  std::function<absl::Status(const KeyRange&)> on_scan;
 
   explicit WatchedStore(Store* store) : store_(store) {}
 
@@ -74,7 +76,7 @@ class WatchedStore final : public Store {
   absl::StatusOr<std::vector<KeyValue>> Scan(
       const KeyRange& range, size_t limit,
       ScanOrder order = ScanOrder::kAscending) const override {
-    if (on_scan) on_scan(range);
+    if (on_scan) RETURN_IF_ERROR(on_scan(range));
     return store_->Scan(range, limit, order);
   }
   CommitResult Commit(const Batch& batch,

@@ -197,6 +197,7 @@ uint64_t BrokerMachine::Watch(const Identity& caller, Watcher watcher) {
 // --- Steps.
 
 void BrokerMachine::Submit(Command command) {
+  exchange_->Prepare(&command);
   pending_.push_back(std::move(command));
   StepSoon();
 }

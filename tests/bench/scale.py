@@ -1,0 +1,179 @@
+"""How Baton does with much in it: messages that nobody took, and queues and
+streams that nothing goes through. Part of tests/bench/compare."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+import time
+
+from rounds import BUILD, Baton, run
+
+BACKLOGS = (1_000_000, 10_000_000)
+CONVERSATIONS = 24_000
+CONSUMED = 100_000
+STREAMS = 1_000
+COUNCILS, DESKS = 312, 32
+IDLE_SECONDS = 20
+
+
+class Scale:
+    """Rows as Round has them; figures are (what, value, unit), bars (what,
+    value, limit, whether more is better)."""
+
+    def __init__(self, work, seconds):
+        self._work = work
+        self._seconds = seconds
+        self.rows = []
+        self.figures = []
+        self.bars = []
+
+    def measure(self):
+        self._backlogs()
+        self._queues_and_streams()
+
+    def _rates(self, name, baton):
+        options = ("--messages=1000000", "--outstanding=64")
+        for title, phase in (
+                ("publish_64", baton.phase("publish", self._seconds,
+                                           *options)),
+                ("stream_64", baton.phase("publish", self._seconds,
+                                          "--stream=1", *options)),
+                ("consume", baton.phase("consume", self._seconds,
+                                        f"--messages={CONSUMED}",
+                                        "--outstanding=64"))):
+            self.rows.append({"name": f"{name}: {title}", **phase})
+            if name != "empty":
+                rate = float(phase["msgs_per_s"])
+                empty = next(float(row["msgs_per_s"]) for row in self.rows
+                             if row["name"] == f"empty: {title}")
+                self.bars.append((f"{name}: {title} / empty", rate / empty,
+                                  0.8, True))
+
+    # Messages that nobody took.
+
+    def _backlogs(self):
+        # 64 conversations at a time get 500 messages each, so that none is
+        # longer than a real one.
+        config = (self._work / "broker.txtpb").read_text()
+        (self._work / "scale.txtpb").write_text(
+            config.replace("max_messages: 2000000", "max_messages: 20000000")
+            .replace("max_bytes: 17179869184", "max_bytes: 68719476736"))
+        baton = Baton(self._work, "scale.txtpb")
+        baton.phase("setup", 60, f"--conversations={CONVERSATIONS}")
+        fill(baton, CONSUMED)
+        self._rates("empty", baton)
+        waiting = baton.published - CONSUMED
+        for backlog in BACKLOGS:
+            fill(baton, backlog - waiting)
+            waiting = backlog
+            name = f"{backlog // 1_000_000} M waiting"
+            self._memory(name, baton)
+            before = baton.published
+            self._rates(name, baton)
+            waiting += baton.published - before - CONSUMED
+            baton = self._restart(name, baton)
+        self._memory("after the last restart", baton)
+        baton.__exit__()
+        shutil.rmtree(self._work / "data")
+
+    def _restart(self, name, baton):
+        baton.process.kill()
+        baton.process.wait()
+        self.figures.append((f"{name}: on disk", disk(self._work) / 2**30,
+                             "GiB"))
+        drop_page_cache()
+        again = Baton(self._work, "scale.txtpb")
+        again.published = baton.published
+        ready = time.monotonic() - again.started
+        first = {}
+
+        def one(phase, *options):
+            again.phase(phase, 60, "--messages=1", *options)
+            first[phase] = time.monotonic() - again.started
+
+        threads = [threading.Thread(target=one, args=("publish",)),
+                   threading.Thread(target=one, args=("consume",
+                                                      "--outstanding=64"))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.figures.append((f"{name}: cold restart: listening", ready, "s"))
+        for phase, what in (("publish", "first publish acknowledged"),
+                            ("consume", "first messages acknowledged")):
+            self.bars.append((f"{name}: cold restart: {what}, s", first[phase],
+                              10, False))
+        return again
+
+    def _memory(self, name, baton):
+        for line in pathlib.Path(f"/proc/{baton.pid}/status").read_text(
+                ).splitlines():
+            key, _, value = line.partition(":")
+            if key in ("VmRSS", "RssAnon"):
+                self.figures.append((f"{name}: {key}",
+                                     int(value.split()[0]) / 1024, "MiB"))
+
+    # Queues and streams that nothing goes through.
+
+    def _queues_and_streams(self):
+        self._write_many()
+        with Baton(self._work, "many.txtpb") as baton:
+            baton.phase("setup", 60)
+            fill(baton, CONSUMED)
+            with subprocess.Popen(
+                    [BUILD / "bin/idle_streams", f"--port={baton.port}",
+                     f"--certificates={self._work / 'certs'}",
+                     f"--streams={STREAMS}", f"--desks={DESKS - 1}"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    text=True) as streams:
+                streams.stdout.readline()
+                busy = cpu_seconds(baton.pid)
+                time.sleep(IDLE_SECONDS)
+                busy = cpu_seconds(baton.pid) - busy
+                name = f"{COUNCILS * DESKS} queues, {STREAMS} streams"
+                self.bars.append((f"{name}: idle CPU, %",
+                                  100 * busy / IDLE_SECONDS, 1, False))
+                self._memory(name, baton)
+                self._rates(name, baton)
+                streams.stdin.close()
+
+    def _write_many(self):
+        config = (self._work / "broker.txtpb").read_text()
+        idle = "".join(f'  desks {{ name: "idle-{i + 1}" }}\n'
+                       for i in range(DESKS - 1))
+        config = config.replace('  desks { name: "intake"',
+                                idle + '  desks { name: "intake"')
+        config = config.replace("limits {", "limits { max_streams: 1200 "
+                                "max_streams_per_agency: 1100 ")
+        for council in range(COUNCILS):
+            config += (f'agencies {{\n  agency {{ agency_class: '
+                       f'AGENCY_CLASS_COUNCIL code: "E06{council + 100:06}" '
+                       f'}}\n  phone: "0115 496 0000"\n')
+            for desk in range(DESKS):
+                config += f'  desks {{ name: "desk-{desk + 1}" }}\n'
+            config += "}\n"
+        (self._work / "many.txtpb").write_text(config)
+
+
+def fill(baton, messages):
+    if messages > 0:
+        baton.phase("publish", 100_000, "--stream=1", "--outstanding=256",
+                    f"--messages={messages}")
+
+
+def disk(work):
+    return sum(file.stat().st_size for file in (work / "data").rglob("*")
+               if file.is_file())
+
+
+def drop_page_cache():
+    run("sync")
+    if os.geteuid() == 0:
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def cpu_seconds(pid):
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]
+    return sum(map(int, stat.split()[11:13])) / os.sysconf("SC_CLK_TCK")
