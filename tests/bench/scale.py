@@ -143,8 +143,10 @@ class Scale:
         config = (self._work / "broker.txtpb").read_text()
         idle = "".join(f'  desks {{ name: "idle-{i + 1}" }}\n'
                        for i in range(DESKS - 1))
-        config = config.replace('  desks { name: "intake"',
-                                idle + '  desks { name: "intake"')
+        # After the first desk, which gets what names none.
+        head, first, tail = config.partition('  desks { name: "intake"')
+        line, _, tail = tail.partition("\n")
+        config = head + first + line + "\n" + idle + tail
         config = config.replace("limits {", "limits { max_streams: 1200 "
                                 "max_streams_per_agency: 1100 ")
         for council in range(COUNCILS):
