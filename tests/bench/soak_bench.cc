@@ -8,14 +8,16 @@
 // than 20,000 messages wait; every 500 messages a new conversation takes the
 // place of an old one. Competing consumers acknowledge what they get, and die
 // after a second or two, with whatever they hold, to come back under their
-// names. A message is done when its acknowledgement is confirmed; done twice,
-// when it was delivered after that, and lost, when it never was.
+// names and acknowledge again what was not confirmed. A message is done when
+// its acknowledgement is confirmed; done twice, when it was delivered after
+// that, and lost, when it never was.
 
 #include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -151,8 +153,11 @@ void PublishUntil(const std::string& address, const std::string& certificates,
 }
 
 // One life of a consumer: it ends in the middle of whatever it does.
+// `unconfirmed` are the acknowledgements of its earlier lives, and then of this
+// one, that were not answered.
 void Live(v1::BrokerService::Stub* stub, const std::string& name, double end,
-          const std::atomic<bool>& over, Book* book) {
+          const std::atomic<bool>& over, std::set<std::string>* unconfirmed,
+          Book* book) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::microseconds(static_cast<int64_t>(
@@ -163,15 +168,22 @@ void Live(v1::BrokerService::Stub* stub, const std::string& name, double end,
   request.set_max_outstanding_messages(64);
   request.set_consumer(name);
   stream->Write(request);
+  request.Clear();
+  for (const std::string& ack_id : *unconfirmed) {
+    request.add_acknowledge_ids(ack_id);
+  }
+  if (!unconfirmed->empty()) stream->Write(request);
   v1::StreamingPullResponse response;
   while (!over && stream->Read(&response)) {
     request.Clear();
     for (const v1::ReceivedMessage& received : response.received_messages()) {
       book->Delivered(*ParseMessageId(received.message().message_id()));
       request.add_acknowledge_ids(received.ack_id());
+      unconfirmed->insert(received.ack_id());
     }
     if (request.acknowledge_ids_size() > 0) stream->Write(request);
     for (const v1::Settlement& settlement : response.settled()) {
+      unconfirmed->erase(settlement.ack_id());
       if (settlement.settled()) {
         book->Done(ParseAckId(settlement.ack_id())->sequence);
       }
@@ -188,9 +200,11 @@ void Consume(const std::string& address, const std::string& certificates,
   std::mt19937_64 random(static_cast<uint64_t>(number));
   std::exponential_distribution<double> life(1 / kMeanLife);
   const auto stub = Connect(address, certificates, "council-E06000018");
+  std::set<std::string> unconfirmed;
   while (!over) {
     const double end = calm ? Seconds() + 10 : Seconds() + life(random);
-    Live(stub.get(), "soak-" + std::to_string(number), end, over, book);
+    Live(stub.get(), "soak-" + std::to_string(number), end, over, &unconfirmed,
+         book);
     if (!calm && !over) ++*deaths;
   }
 }
