@@ -22,6 +22,7 @@ namespace {
 
 constexpr Store::Limits kLimits = {.max_operations = 100'000,
                                    .max_bytes = 64 << 20};
+constexpr int kCacheShardBits = 2;
 constexpr char kMarkName[] = "HIGH_WATER_MARK";
 constexpr char kRestore[] =
     "keep a copy of the directory, then restore the newest backup into an "
@@ -164,7 +165,10 @@ class LogInspector final : public rocksdb::WalFilter {
 rocksdb::BlockBasedTableOptions TableOptions(
     const RocksDbStore::Options& options) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  // A shard must hold the filter of a table of nothing but small records, which
+  // is a megabyte: what does not fit is read again for every look-up.
+  table.block_cache =
+      rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // Bounds the memory.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   // Most look-ups of an idempotency key find nothing.
