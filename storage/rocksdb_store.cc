@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "rocksdb/cache.h"
@@ -47,50 +48,66 @@ absl::Status FromRocksDb(const rocksdb::Status& status,
 // ---------------------------------------------------------------- reading
 
 absl::StatusOr<std::optional<std::string>> GetFrom(
-    rocksdb::DB* db, const rocksdb::ReadOptions& options,
-    absl::string_view key) {
+    rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
+    const rocksdb::ReadOptions& options, absl::string_view key) {
   std::string value;
-  const rocksdb::Status status =
-      db->Get(options, db->DefaultColumnFamily(), AsSlice(key), &value);
+  const rocksdb::Status status = db->Get(options, family, AsSlice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
   RETURN_IF_ERROR(FromRocksDb(status, "cannot read from the database"));
   return value;
 }
 
-absl::StatusOr<std::vector<KeyValue>> ScanFrom(rocksdb::DB* db,
-                                               rocksdb::ReadOptions options,
-                                               const KeyRange& range,
-                                               size_t limit, ScanOrder order) {
-  std::vector<KeyValue> found;
-  if (!range.end.empty() && range.begin >= range.end) return found;
+// Adds to `found`, which gets at most `limit`.
+absl::Status ScanPiece(rocksdb::DB* db, rocksdb::ReadOptions options,
+                       const KeyFamilies::Piece& piece, size_t limit,
+                       ScanOrder order, std::vector<KeyValue>* found) {
+  const KeyRange& range = piece.range;
+  options.total_order_seek = true;  // Whatever the family is hashed by.
   const rocksdb::Slice begin(range.begin);
   const rocksdb::Slice end(range.end);
   options.iterate_lower_bound = &begin;
   if (!range.end.empty()) options.iterate_upper_bound = &end;
   const bool ascending = order == ScanOrder::kAscending;
-  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options));
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db->NewIterator(options, piece.family));
   ascending ? it->SeekToFirst() : it->SeekToLast();
-  for (; it->Valid() && found.size() < limit;
+  for (; it->Valid() && found->size() < limit;
        ascending ? it->Next() : it->Prev()) {
-    found.push_back({it->key().ToString(), it->value().ToString()});
+    found->push_back({it->key().ToString(), it->value().ToString()});
   }
-  RETURN_IF_ERROR(FromRocksDb(it->status(), "cannot scan the database"));
+  return FromRocksDb(it->status(), "cannot scan the database");
+}
+
+absl::StatusOr<std::vector<KeyValue>> ScanFrom(
+    rocksdb::DB* db, const KeyFamilies& families,
+    const rocksdb::ReadOptions& options, const KeyRange& range, size_t limit,
+    ScanOrder order) {
+  std::vector<KeyFamilies::Piece> pieces = families.Split(range);
+  if (order == ScanOrder::kDescending) {
+    std::reverse(pieces.begin(), pieces.end());
+  }
+  std::vector<KeyValue> found;
+  for (const KeyFamilies::Piece& piece : pieces) {
+    if (found.size() >= limit) break;
+    RETURN_IF_ERROR(ScanPiece(db, options, piece, limit, order, &found));
+  }
   return found;
 }
 
 class SnapshotReader final : public Reader {
  public:
-  explicit SnapshotReader(rocksdb::DB* db) : db_(db), snapshot_(db) {}
+  SnapshotReader(rocksdb::DB* db, const KeyFamilies* families)
+      : db_(db), families_(families), snapshot_(db) {}
 
   absl::StatusOr<std::optional<std::string>> Get(
       absl::string_view key) const override {
-    return GetFrom(db_, options(), key);
+    return GetFrom(db_, families_->Of(key), options(), key);
   }
 
   absl::StatusOr<std::vector<KeyValue>> Scan(const KeyRange& range,
                                              size_t limit,
                                              ScanOrder order) const override {
-    return ScanFrom(db_, options(), range, limit, order);
+    return ScanFrom(db_, *families_, options(), range, limit, order);
   }
 
  private:
@@ -101,6 +118,7 @@ class SnapshotReader final : public Reader {
   }
 
   rocksdb::DB* const db_;
+  const KeyFamilies* const families_;
   mutable rocksdb::ManagedSnapshot snapshot_;  // Its getter is not const.
 };
 
@@ -171,7 +189,6 @@ rocksdb::BlockBasedTableOptions TableOptions(
       rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // Bounds the memory.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // Most look-ups of an idempotency key find nothing.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   return table;
 }
@@ -179,6 +196,10 @@ rocksdb::BlockBasedTableOptions TableOptions(
 rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   rocksdb::Options db;
   db.write_buffer_size = options.write_buffer_bytes;
+  db.db_write_buffer_size = options.write_buffer_bytes;
+  // One thread writes, and not every family's write buffer takes more.
+  db.allow_concurrent_memtable_write = false;
+  db.atomic_flush = true;  // Tables hold all of a commit or nothing of it.
   db.max_background_jobs = 2;
   // A backlog is read in the order in which it was written: let the kernel
   // read ahead.
@@ -187,10 +208,6 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.keep_log_file_num = 2;
   db.max_log_file_size = 1 << 20;
-
-  // Most look-ups of an idempotency key find nothing, in memory too.
-  db.memtable_whole_key_filtering = true;
-  db.memtable_prefix_bloom_size_ratio = 0.02;
 
   // Replay ends at the first damaged record: the torn end of a log looks no
   // different (storage/zero_filled_logs.h). Inspect() refuses a log that ends
@@ -279,9 +296,50 @@ absl::Status OpenError(const std::string& directory,
                                  : error;
 }
 
+struct Database {
+  std::unique_ptr<rocksdb::DB> db;
+  std::unique_ptr<KeyFamilies> families;  // Ends before it.
+};
+
+// With the families it has: the process may have ended while they were made.
+absl::StatusOr<Database> OpenForReading(const std::string& directory,
+                                        const rocksdb::Options& db_options) {
+  std::vector<std::string> names;
+  rocksdb::Status status =
+      rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
+  RETURN_IF_ERROR(OpenError(directory, status));
+  auto families = KeyFamilies::Descriptors(db_options);
+  families.erase(
+      std::remove_if(families.begin(), families.end(),
+                     [&names](const rocksdb::ColumnFamilyDescriptor& family) {
+                       return !absl::c_linear_search(names, family.name);
+                     }),
+      families.end());
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  status = rocksdb::DB::OpenForReadOnly(db_options, directory, families,
+                                        &handles, &db);
+  RETURN_IF_ERROR(OpenError(directory, status));
+  return Database{.db = std::unique_ptr<rocksdb::DB>(db),
+                  .families = std::make_unique<KeyFamilies>(db, handles)};
+}
+
+absl::StatusOr<Database> OpenForWriting(const std::string& directory,
+                                        const rocksdb::Options& db_options) {
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, directory,
+                        KeyFamilies::Descriptors(db_options), &handles, &db);
+  RETURN_IF_ERROR(OpenError(directory, status));
+  return Database{.db = std::unique_ptr<rocksdb::DB>(db),
+                  .families = std::make_unique<KeyFamilies>(db, handles)};
+}
+
 absl::StatusOr<uint64_t> CommitInTables(rocksdb::DB* db) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   GetFrom(db, rocksdb::ReadOptions(), kHeadKey));
+  ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      GetFrom(db, db->DefaultColumnFamily(), rocksdb::ReadOptions(), kHeadKey));
   v1::HeadRecord head;
   if (!head.ParseFromString(bytes.value_or(""))) {
     return absl::DataLossError("the head is not a record");
@@ -313,16 +371,14 @@ absl::Status Inspect(const RocksDbStore::Options& options,
                      rocksdb::Options db_options) {
   LogInspector log;  // Outlives the database.
   db_options.wal_filter = &log;
-  rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::OpenForReadOnly(db_options, options.directory, &opened);
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  RETURN_IF_ERROR(OpenError(options.directory, status));
+  ASSIGN_OR_RETURN(const Database opened,
+                   OpenForReading(options.directory, db_options));
+  rocksdb::DB* const db = opened.db.get();
   if (options.verify_tables) {
-    RETURN_IF_ERROR(CheckTables(db.get(), options.file_system.get(),
+    RETURN_IF_ERROR(CheckTables(db, options.file_system.get(),
                                 options.directory, [] { return true; }));
   }
-  ASSIGN_OR_RETURN(const uint64_t in_tables, CommitInTables(db.get()));
+  ASSIGN_OR_RETURN(const uint64_t in_tables, CommitInTables(db));
   if (log.first() > in_tables + 1) {
     return Damaged(options.directory,
                    absl::StrCat("its tables end at commit ", in_tables,
@@ -371,17 +427,17 @@ absl::StatusOr<bool> FindUndamaged(const RocksDbStore::Options& options,
   return exists;
 }
 
-absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(
-    const RocksDbStore::Options& options, rocksdb::Env* env) {
+absl::StatusOr<Database> OpenDatabase(const RocksDbStore::Options& options,
+                                      rocksdb::Env* env) {
   rocksdb::Options db_options = DatabaseOptions(options);
   db_options.env = env;
   ASSIGN_OR_RETURN(const bool exists, FindUndamaged(options, db_options));
   db_options.create_if_missing = !exists;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(db_options, options.directory, &db);
-  RETURN_IF_ERROR(OpenError(options.directory, status));
-  return std::unique_ptr<rocksdb::DB>(db);
+  db_options.create_missing_column_families = true;
+  ASSIGN_OR_RETURN(Database opened,
+                   OpenForWriting(options.directory, db_options));
+  RETURN_IF_ERROR(opened.families->Find());
+  return opened;
 }
 
 absl::Status CheckRecord(const std::string& directory,
@@ -419,10 +475,15 @@ rocksdb::WriteOptions DurableWrite() {
 // Ranges and writes do not overlap, so their order means nothing to a reader.
 // In the order of the keys the memtable finds the place of most of them beside
 // that of the one before (tests/bench/README.md).
-rocksdb::Status Translate(const Batch& batch, rocksdb::WriteBatch* to) {
+rocksdb::Status Translate(const Batch& batch, const KeyFamilies& families,
+                          rocksdb::WriteBatch* to) {
   rocksdb::Status status;
   for (const Batch::Range& range : batch.ranges()) {
-    if (status.ok()) status = to->DeleteRange(range.begin, range.end);
+    for (const auto& piece : families.Split({range.begin, range.end})) {
+      if (!status.ok()) break;
+      status =
+          to->DeleteRange(piece.family, piece.range.begin, piece.range.end);
+    }
   }
   std::vector<const Batch::Write*> writes;
   writes.reserve(batch.writes().size());
@@ -433,8 +494,10 @@ rocksdb::Status Translate(const Batch& batch, rocksdb::WriteBatch* to) {
             });
   for (const Batch::Write* write : writes) {
     if (!status.ok()) break;
-    status = write->value.has_value() ? to->Put(write->key, *write->value)
-                                      : to->Delete(write->key);
+    rocksdb::ColumnFamilyHandle* const family = families.Of(write->key);
+    status = write->value.has_value()
+                 ? to->Put(family, write->key, *write->value)
+                 : to->Delete(family, write->key);
   }
   return status;
 }
@@ -445,10 +508,10 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
     Options options) {
   std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(
       std::make_shared<ZeroFilledLogs>(options.file_system));
-  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> db,
-                   OpenDatabase(options, env.get()));
+  ASSIGN_OR_RETURN(Database opened, OpenDatabase(options, env.get()));
   std::unique_ptr<RocksDbStore> store(
-      new RocksDbStore(std::move(options), std::move(env), std::move(db)));
+      new RocksDbStore(std::move(options), std::move(env), std::move(opened.db),
+                       std::move(opened.families)));
   RETURN_IF_ERROR(store->LoadHead());
   RETURN_IF_ERROR(store->CheckDatabaseRecord());
   RETURN_IF_ERROR(store->CheckMark());
@@ -456,8 +519,12 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
 }
 
 RocksDbStore::RocksDbStore(Options options, std::unique_ptr<rocksdb::Env> env,
-                           std::unique_ptr<rocksdb::DB> db)
-    : options_(std::move(options)), env_(std::move(env)), db_(std::move(db)) {}
+                           std::unique_ptr<rocksdb::DB> db,
+                           std::unique_ptr<KeyFamilies> families)
+    : options_(std::move(options)),
+      env_(std::move(env)),
+      db_(std::move(db)),
+      families_(std::move(families)) {}
 
 RocksDbStore::~RocksDbStore() = default;
 
@@ -504,16 +571,17 @@ absl::Status RocksDbStore::CheckMark() {
 
 absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(
     absl::string_view key) const {
-  return GetFrom(db_.get(), rocksdb::ReadOptions(), key);
+  return GetFrom(db_.get(), families_->Of(key), rocksdb::ReadOptions(), key);
 }
 
 absl::StatusOr<std::vector<KeyValue>> RocksDbStore::Scan(
     const KeyRange& range, size_t limit, ScanOrder order) const {
-  return ScanFrom(db_.get(), rocksdb::ReadOptions(), range, limit, order);
+  return ScanFrom(db_.get(), *families_, rocksdb::ReadOptions(), range, limit,
+                  order);
 }
 
 std::unique_ptr<Reader> RocksDbStore::Snapshot() const {
-  return std::make_unique<SnapshotReader>(db_.get());
+  return std::make_unique<SnapshotReader>(db_.get(), families_.get());
 }
 
 Store::Limits RocksDbStore::limits() const { return kLimits; }
@@ -541,7 +609,7 @@ CommitResult RocksDbStore::Commit(const Batch& batch,
 absl::Status RocksDbStore::Write(const Batch& batch,
                                  const v1::HeadRecord& head) {
   rocksdb::WriteBatch writes(batch.bytes() + 16 * batch.operations());
-  rocksdb::Status status = Translate(batch, &writes);
+  rocksdb::Status status = Translate(batch, *families_, &writes);
   if (status.ok()) status = db_->Write(DurableWrite(), &writes);
   if (!status.ok()) {
     return absl::UnavailableError(

@@ -16,6 +16,7 @@
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
 #include "storage/high_water_mark.h"
+#include "storage/key_families.h"
 #include "storage/store.h"
 
 namespace baton {
@@ -81,7 +82,8 @@ class RocksDbStore final : public Store {
 
  private:
   RocksDbStore(Options options, std::unique_ptr<rocksdb::Env> env,
-               std::unique_ptr<rocksdb::DB> db);
+               std::unique_ptr<rocksdb::DB> db,
+               std::unique_ptr<KeyFamilies> families);
 
   absl::Status CheckDatabaseRecord();
   absl::Status LoadHead();
@@ -92,6 +94,7 @@ class RocksDbStore final : public Store {
   const Options options_;
   const std::unique_ptr<rocksdb::Env> env_;
   const std::unique_ptr<rocksdb::DB> db_;
+  const std::unique_ptr<KeyFamilies> families_;
 
   // Owned by the committing thread.
   std::optional<HighWaterMark> mark_;

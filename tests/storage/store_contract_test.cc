@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -186,6 +187,45 @@ TEST_P(StoreContractTest, EmptyEndMeansToTheLastKey) {
   EXPECT_THAT(Scan(store(), {"k/b", ""}), ElementsAre("b", "c"));
   EXPECT_THAT(Scan(store(), {"k/b", ""}, 1, ScanOrder::kDescending),
               ElementsAre("c"));
+}
+
+// A store may keep keys of some first letters apart.
+TEST_P(StoreContractTest, RangesOfAllFirstLettersAreInOneOrder) {
+  constexpr absl::string_view kLetters = "abcdefgijklmnopqrstuvwxyz";
+  Batch batch;
+  for (const char letter : kLetters) {
+    batch.Put(std::string({letter, '1'}), std::string(1, letter));
+  }
+  ASSERT_EQ(Commit(std::move(batch)).outcome, CommitOutcome::kCommitted);
+  Batch without;
+  without.DeleteRange("l", "n1");
+  ASSERT_EQ(Commit(std::move(without)).outcome, CommitOutcome::kCommitted);
+  for (const char begin : kLetters) {
+    for (const char end : kLetters) {
+      std::vector<std::string> expected;
+      for (const char letter : kLetters) {
+        if (letter >= begin && letter < end && letter != 'l' && letter != 'm') {
+          expected.emplace_back(1, letter);
+        }
+      }
+      // Without the head.
+      const auto between = [&](ScanOrder order) {
+        auto found = Scan(store(), {{begin}, {end}}, 100, order);
+        found.erase(std::remove_if(found.begin(), found.end(),
+                                   [](const std::string& value) {
+                                     return value.size() > 1;
+                                   }),
+                    found.end());
+        return found;
+      };
+      EXPECT_EQ(between(ScanOrder::kAscending), expected) << begin << end;
+      std::reverse(expected.begin(), expected.end());
+      EXPECT_EQ(between(ScanOrder::kDescending), expected) << begin << end;
+    }
+  }
+  EXPECT_THAT(Scan(store(), {"k", ""}, 3), ElementsAre("k", "n", "o"));
+  EXPECT_THAT(Scan(store(), {"k", "p"}, 3, ScanOrder::kDescending),
+              ElementsAre("o", "n", "k"));
 }
 
 TEST_P(StoreContractTest, EmptyAndReversedRangesHoldNothing) {

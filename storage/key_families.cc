@@ -1,0 +1,129 @@
+#include "storage/key_families.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "rocksdb/memtablerep.h"
+#include "rocksdb/slice_transform.h"
+#include "rocksdb/table.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kAppendedBlockBytes = 16 << 10;
+// As many buckets as a full write buffer holds messages of this size.
+constexpr size_t kBytesPerBucket = 1 << 10;
+
+enum class Order { kAppended, kRandom };
+
+struct Kind {
+  char letter;
+  const char* name;
+  Order order;
+};
+
+// In the order of their letters.
+constexpr Kind kKinds[] = {{'a', "leaves", Order::kAppended},
+                           {'i', "idempotency", Order::kRandom},
+                           {'m', "messages", Order::kAppended}};
+
+// What is only appended is read in order, and asked only for what is there.
+void ForAppended(rocksdb::BlockBasedTableOptions* table) {
+  table->filter_policy.reset();
+  table->block_size = kAppendedBlockBytes;
+}
+
+rocksdb::ColumnFamilyOptions OptionsOf(const Kind& kind,
+                                       const rocksdb::Options& base) {
+  rocksdb::ColumnFamilyOptions family(base);
+  rocksdb::BlockBasedTableOptions table =
+      *base.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  if (kind.order == Order::kAppended) {
+    ForAppended(&table);
+  } else {
+    // Whole keys are hashed: nothing is read in order but when it is flushed.
+    family.prefix_extractor.reset(rocksdb::NewNoopTransform());
+    family.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(
+        base.write_buffer_size / kBytesPerBucket));
+  }
+  // Ciphertexts and digests do not get smaller.
+  family.compression = rocksdb::kNoCompression;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return family;
+}
+
+bool IsEmpty(const KeyRange& range) {
+  return !range.end.empty() && range.begin >= range.end;
+}
+
+// Takes the keys before `end` off `rest`.
+KeyRange CutBefore(const std::string& end, KeyRange* rest) {
+  KeyRange cut = *rest;
+  if (cut.end.empty() || end < cut.end) cut.end = end;
+  if (rest->begin < cut.end) rest->begin = cut.end;
+  return cut;
+}
+
+}  // namespace
+
+std::vector<rocksdb::ColumnFamilyDescriptor> KeyFamilies::Descriptors(
+    const rocksdb::Options& base) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, base);
+  for (const Kind& kind : kKinds) {
+    descriptors.emplace_back(kind.name, OptionsOf(kind, base));
+  }
+  return descriptors;
+}
+
+KeyFamilies::KeyFamilies(rocksdb::DB* db,
+                         std::vector<rocksdb::ColumnFamilyHandle*> handles)
+    : db_(db), handles_(std::move(handles)) {}
+
+KeyFamilies::~KeyFamilies() {
+  for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
+    db_->DestroyColumnFamilyHandle(handle);
+  }
+}
+
+absl::Status KeyFamilies::Find() {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(rocksdb::ReadOptions(), handles_[0]));
+  for (size_t i = 0; i < std::size(kKinds); ++i) {
+    const char letter = kKinds[i].letter;
+    it->Seek(std::string(1, letter));
+    const bool in_default = it->Valid() && it->key()[0] == letter;
+    if (!in_default) families_.push_back({letter, handles_[i + 1]});
+  }
+  if (it->status().ok()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("cannot scan the database: ", it->status().ToString()));
+}
+
+rocksdb::ColumnFamilyHandle* KeyFamilies::Of(absl::string_view key) const {
+  for (const Family& family : families_) {
+    if (!key.empty() && key[0] == family.letter) return family.handle;
+  }
+  return handles_[0];
+}
+
+std::vector<KeyFamilies::Piece> KeyFamilies::Split(KeyRange range) const {
+  std::vector<Piece> pieces;
+  for (const Family& family : families_) {
+    const std::string first(1, family.letter);
+    const std::string after(1, static_cast<char>(family.letter + 1));
+    pieces.push_back({handles_[0], CutBefore(first, &range)});
+    pieces.push_back({family.handle, CutBefore(after, &range)});
+  }
+  pieces.push_back({handles_[0], std::move(range)});
+  pieces.erase(
+      std::remove_if(pieces.begin(), pieces.end(),
+                     [](const Piece& piece) { return IsEmpty(piece.range); }),
+      pieces.end());
+  return pieces;
+}
+
+}  // namespace baton

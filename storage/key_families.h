@@ -1,0 +1,63 @@
+#ifndef BATON_STORAGE_KEY_FAMILIES_H_
+#define BATON_STORAGE_KEY_FAMILIES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "rocksdb/db.h"
+#include "rocksdb/options.h"
+#include "storage/store.h"
+
+namespace baton {
+
+// Which of RocksDB's column families a key lies in: by its first letter
+// (storage/keys.h). Messages and audit leaves are written once and in ascending
+// order; beside the records that change with every commit, each merge of tables
+// would write them again, because its tables span all keys. Idempotency records
+// come in no order at all.
+//
+// A database that was begun before there were families keeps its keys in the
+// default one. Thread-safe after Find().
+class KeyFamilies {
+ public:
+  // Keys in one family.
+  struct Piece {
+    rocksdb::ColumnFamilyHandle* family;
+    KeyRange range;
+  };
+
+  // To open a database with, each with the options it is made for; `base` are
+  // those of the default family.
+  static std::vector<rocksdb::ColumnFamilyDescriptor> Descriptors(
+      const rocksdb::Options& base);
+
+  // `handles` as opened with Descriptors(), which the database owns.
+  KeyFamilies(rocksdb::DB* db,
+              std::vector<rocksdb::ColumnFamilyHandle*> handles);
+  ~KeyFamilies();
+  KeyFamilies(const KeyFamilies&) = delete;
+  KeyFamilies& operator=(const KeyFamilies&) = delete;
+
+  // Looks where the keys of this database lie. Before everything else.
+  absl::Status Find();
+
+  rocksdb::ColumnFamilyHandle* Of(absl::string_view key) const;
+  // `range`, ascending.
+  std::vector<Piece> Split(KeyRange range) const;
+
+ private:
+  struct Family {
+    char letter;
+    rocksdb::ColumnFamilyHandle* handle;
+  };
+
+  rocksdb::DB* const db_;
+  const std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::vector<Family> families_;  // But the default one; ascending.
+};
+
+}  // namespace baton
+
+#endif  // BATON_STORAGE_KEY_FAMILIES_H_
