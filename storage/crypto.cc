@@ -92,6 +92,18 @@ Hash Mac(EVP_MAC_CTX* context, absl::string_view data) {
   return hash;
 }
 
+// Started with an empty key, which costs as much as half a kilobyte of text.
+EVP_MAC_CTX* ThreadUnsalted() {
+  thread_local const MacContext context = [] {
+    MacContext made = NewHmac();
+    SetKey(made.get(), "");
+    return made;
+  }();
+  Require(EVP_MAC_init(context.get(), nullptr, 0, nullptr) == 1,
+          "starting HMAC again");
+  return context.get();
+}
+
 EVP_CIPHER_CTX* ThreadCipher() {
   thread_local const CipherContext context(EVP_CIPHER_CTX_new());
   Require(context != nullptr, "EVP_CIPHER_CTX_new");
@@ -161,29 +173,10 @@ Hash HmacSha256(absl::string_view key, absl::string_view data) {
   return Mac(context, data);
 }
 
-struct HmacKey::Context {
-  const MacContext mac = NewHmac();
-};
-
-HmacKey::HmacKey(absl::string_view key)
-    : context_(std::make_unique<Context>()) {
-  SetKey(context_->mac.get(), key);
-}
-
-HmacKey::~HmacKey() = default;
-
-Hash HmacKey::Sign(absl::string_view data) {
-  EVP_MAC_CTX* const context = context_->mac.get();
-  Require(EVP_MAC_init(context, nullptr, 0, nullptr) == 1,
-          "starting HMAC again");
-  return Mac(context, data);
-}
-
 std::string Hkdf(absl::string_view key, absl::string_view info) {
   // 32 bytes are one block: HMAC(HMAC(salt, key), info || 0x01). An empty salt
   // and one of zeros are the same HMAC key.
-  thread_local HmacKey no_salt("");
-  const Hash extracted = no_salt.Sign(key);
+  const Hash extracted = Mac(ThreadUnsalted(), key);
   std::string block(info);
   block.push_back('\x01');
   return std::string(AsBytes(HmacSha256(AsBytes(extracted), block)));

@@ -41,22 +41,6 @@ class Sha256Stream {
 
 Hash HmacSha256(absl::string_view key, absl::string_view data);
 
-// HmacSha256 under one key for many texts: preparing a key costs as much as
-// half a kilobyte of text. Not thread-safe.
-class HmacKey {
- public:
-  explicit HmacKey(absl::string_view key);
-  ~HmacKey();
-  HmacKey(const HmacKey&) = delete;
-  HmacKey& operator=(const HmacKey&) = delete;
-
-  Hash Sign(absl::string_view data);
-
- private:
-  struct Context;
-  const std::unique_ptr<Context> context_;
-};
-
 // HKDF-SHA-256 (RFC 5869) with an empty salt, 32 bytes.
 std::string Hkdf(absl::string_view key, absl::string_view info);
 

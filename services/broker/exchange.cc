@@ -21,12 +21,31 @@
 namespace baton {
 namespace {
 
+// Out of a request, without copying them.
+MessageList Take(google::protobuf::RepeatedPtrField<v1::Message>* from) {
+  std::vector<v1::Message*> taken(static_cast<size_t>(from->size()));
+  from->ExtractSubrange(0, from->size(), taken.data());
+  MessageList messages;
+  messages.reserve(taken.size());
+  for (v1::Message* const message : taken) messages.emplace_back(message);
+  return messages;
+}
+
 constexpr absl::Duration kDefaultAckDeadline = absl::Seconds(60);
 
 }  // namespace
 
 Exchange::Exchange(std::unique_ptr<Ledger> ledger, std::string content_key)
     : content_key_(std::move(content_key)), ledger_(std::move(ledger)) {}
+
+void Tell(StepResult* result,
+          absl::FunctionRef<void(StepResult::Delivery)> deliver) {
+  for (const std::function<void()>& notice : result->notices) notice();
+  for (StepResult::Delivery& delivery : result->deliveries) {
+    deliver(std::move(delivery));
+  }
+  for (const std::function<void()>& reply : result->replies) reply();
+}
 
 absl::StatusOr<std::unique_ptr<Exchange>> Exchange::Open(
     Store* store, Vault* vault, RandomSource* random, DirectoryBook* directory,
@@ -146,13 +165,13 @@ void Exchange::Prepare(Command* command) const {
   }
 }
 
-absl::Status Exchange::Publish(const Identity& sender,
-                               v1::PublishRequest request,
+absl::Status Exchange::Publish(const Identity& sender, MessageList messages,
                                std::vector<Fingerprint> fingerprints,
                                absl::string_view call, Instant now,
-                               absl::StatusOr<v1::PublishResponse>* answer) {
+                               absl::StatusOr<v1::PublishResponse>* answer,
+                               StepResult* result) {
   absl::StatusOr<Published> published = publisher_->Publish(
-      sender, std::move(request), std::move(fingerprints), now);
+      sender, std::move(messages), std::move(fingerprints), now);
   if (!published.ok()) {
     if (!IsRefusal(published.status())) return published.status();
     AppendDenied(ledger_.get(), sender, CodeOf(published.status(), call));
@@ -165,7 +184,11 @@ absl::Status Exchange::Publish(const Identity& sender,
     Touch(queue);
   }
   for (auto& [sequence, message] : published->messages) {
-    if (wanted) Remember(sequence, std::move(message));
+    if (wanted) {
+      Remember(sequence, std::move(message), result);
+    } else {
+      result->spent.push_back(std::move(message));
+    }
   }
   *answer = std::move(published->response);
   return absl::OkStatus();
@@ -174,9 +197,9 @@ absl::Status Exchange::Publish(const Identity& sender,
 absl::Status Exchange::Decide(PublishCommand command, Instant now,
                               StepResult* result) {
   absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
-  RETURN_IF_ERROR(Publish(command.sender, std::move(command.request),
-                          std::move(command.fingerprints), "Publish", now,
-                          &answer));
+  RETURN_IF_ERROR(Publish(
+      command.sender, Take(command.request.mutable_messages()),
+      std::move(command.fingerprints), "Publish", now, &answer, result));
   result->replies.push_back(
       [done = std::move(command.done), answer = std::move(answer)]() mutable {
         done(std::move(answer));
@@ -187,14 +210,15 @@ absl::Status Exchange::Decide(PublishCommand command, Instant now,
 absl::Status Exchange::Decide(PublishEachCommand command, Instant now,
                               StepResult* result) {
   v1::StreamingPublishResponse response;
-  for (int i = 0; i < command.request.messages_size(); ++i) {
+  MessageList messages = Take(command.request.mutable_messages());
+  for (size_t i = 0; i < messages.size(); ++i) {
     absl::StatusOr<v1::PublishResponse> answer = v1::PublishResponse();
     if (command.refusals[i].ok()) {
-      v1::PublishRequest one;
-      one.add_messages()->Swap(command.request.mutable_messages(i));
+      MessageList one;
+      one.push_back(std::move(messages[i]));
       RETURN_IF_ERROR(Publish(command.sender, std::move(one),
                               {std::move(command.fingerprints.at(i))},
-                              "StreamingPublish", now, &answer));
+                              "StreamingPublish", now, &answer, result));
     } else {
       answer = command.refusals[i];
       AppendDenied(ledger_.get(), command.sender,
@@ -232,9 +256,10 @@ absl::Status Exchange::Decide(AcknowledgeAndPublishCommand command, Instant now,
                    settling_->Check(command.queue, command.ack_ids));
   AcknowledgeAndPublishCommand::Result answer;
   if (held.all) {
-    RETURN_IF_ERROR(Publish(command.caller, std::move(command.request),
-                            std::move(command.fingerprints),
-                            "AcknowledgeAndPublish", now, &answer.published));
+    RETURN_IF_ERROR(
+        Publish(command.caller, Take(command.request.mutable_messages()),
+                std::move(command.fingerprints), "AcknowledgeAndPublish", now,
+                &answer.published, result));
   } else {
     AppendDenied(ledger_.get(), command.caller,
                  "FAILED_PRECONDITION/AcknowledgeAndPublish");
@@ -538,7 +563,7 @@ void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
   for (const Leased& lease : leased) {
     Handover handover{.leased = lease, .message = nullptr};
     if (const auto it = recent_.find(lease.sequence); it != recent_.end()) {
-      handover.message = it->second;
+      handover.message = it->second.message;
     }
     by_consumer[lease.consumer_id].push_back(std::move(handover));
   }
@@ -576,12 +601,16 @@ void Exchange::EndSubscription(uint64_t consumer_id) {
 
 // Oldest first out: a consumer that keeps up finds its messages here.
 void Exchange::Remember(uint64_t sequence,
-                        std::shared_ptr<const v1::Message> message) {
-  recent_bytes_ += message->ByteSizeLong();
-  recent_.emplace(sequence, std::move(message));
+                        std::shared_ptr<const v1::Message> message,
+                        StepResult* result) {
+  const size_t bytes = message->ByteSizeLong();
+  recent_bytes_ += bytes;
+  recent_.emplace(sequence, Recent{std::move(message), bytes});
   while (recent_.size() > kMaxRecentMessages ||
          recent_bytes_ > kMaxRecentBytes) {
-    recent_bytes_ -= recent_.begin()->second->ByteSizeLong();
+    Recent& oldest = recent_.begin()->second;
+    recent_bytes_ -= oldest.bytes;
+    result->spent.push_back(std::move(oldest.message));
     recent_.erase(recent_.begin());
   }
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "baton/v1/config.pb.h"
@@ -44,10 +45,18 @@ struct StepResult {
   std::vector<Delivery> deliveries;
   std::vector<std::function<void()>> replies;
   std::vector<v1::Conversation> changed;  // Conversations, as committed.
+  // Nobody wants them: to take a message apart is work that the commit thread
+  // leaves to who tells.
+  std::vector<std::shared_ptr<const v1::Message>> spent;
   bool more_work = false;  // Step again at once, also without commands.
   // When to step again although nothing arrived, on the steady clock.
   std::optional<absl::Duration> next_tick;
 };
+
+// Tells consumers and callers what a step left for them, once: `deliver` opens
+// the messages of one delivery and hands them over.
+void Tell(StepResult* result,
+          absl::FunctionRef<void(StepResult::Delivery)> deliver);
 
 // The broker's whole state and every decision on it, without threads, network
 // or clock: commands and the time go in, one commit and what is to be told
@@ -103,6 +112,11 @@ class Exchange {
     bool wait;
   };
 
+  struct Recent {
+    std::shared_ptr<const v1::Message> message;
+    size_t bytes;
+  };
+
   Exchange(std::unique_ptr<Ledger> ledger, std::string content_key);
 
   // Opens queues that were not there, and gives the others their policy.
@@ -139,10 +153,11 @@ class Exchange {
 
   // Publishes, or writes the leaf of the refusal that `answer` then is. An
   // error is the disk's.
-  absl::Status Publish(const Identity& sender, v1::PublishRequest request,
+  absl::Status Publish(const Identity& sender, MessageList messages,
                        std::vector<Fingerprint> fingerprints,
                        absl::string_view call, Instant now,
-                       absl::StatusOr<v1::PublishResponse>* answer);
+                       absl::StatusOr<v1::PublishResponse>* answer,
+                       StepResult* result);
 
   absl::Status TickDue(Instant now, StepResult* result);
   void NotifyExpired(const std::vector<QueueEvent>& events, StepResult* result);
@@ -152,7 +167,8 @@ class Exchange {
   void DispatchTouched(Instant now, StepResult* result);
   void DispatchQueue(Queue* queue, Instant now, StepResult* result);
   void EndSubscription(uint64_t consumer_id);
-  void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message);
+  void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message,
+                StepResult* result);
   void Touch(Queue* queue) { touched_.insert(queue); }
   void TouchNamed(const std::string& queue);
   void Schedule(Queue* queue, Instant now);
@@ -176,7 +192,7 @@ class Exchange {
   QueueSet leaving_;  // Their desks went in this step.
   std::set<std::pair<absl::Duration, Queue*>> ticks_;
   absl::flat_hash_map<Queue*, absl::Duration> tick_of_;
-  std::map<uint64_t, std::shared_ptr<const v1::Message>> recent_;
+  std::map<uint64_t, Recent> recent_;  // By sequence.
   size_t recent_bytes_ = 0;
   bool started_ = false;
 };

@@ -67,17 +67,17 @@ Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
       rules_(ledger, directory, Hkdf(content_key_, "match")) {}
 
 absl::StatusOr<Published> Publisher::Publish(
-    const Identity& sender, v1::PublishRequest request,
+    const Identity& sender, MessageList messages,
     std::vector<Fingerprint> fingerprints, Instant now) {
   std::vector<Draft> drafts;
-  drafts.reserve(request.messages_size());
-  for (int i = 0; i < request.messages_size(); ++i) {
-    ASSIGN_OR_RETURN(Draft draft,
-                     Check(sender, std::move(*request.mutable_messages(i)),
-                           std::move(fingerprints.at(i))));
+  drafts.reserve(messages.size());
+  for (size_t i = 0; i < messages.size(); ++i) {
+    ASSIGN_OR_RETURN(Draft draft, Check(sender, std::move(messages[i]),
+                                        std::move(fingerprints.at(i))));
     drafts.push_back(std::move(draft));
   }
-  RETURN_IF_ERROR(CheckTogether(drafts));
+  RETURN_IF_ERROR(CheckConversationRoom(drafts));
+  if (drafts.size() > 1) RETURN_IF_ERROR(CheckTogether(drafts));
   RETURN_IF_ERROR(CheckRoom(sender, drafts, now));
 
   Published published;
@@ -96,24 +96,24 @@ absl::StatusOr<Published> Publisher::Publish(
 
 // --- Checking.
 
-absl::StatusOr<Publisher::Draft> Publisher::Check(const Identity& sender,
-                                                  v1::Message message,
-                                                  Fingerprint fingerprint) {
+absl::StatusOr<Publisher::Draft> Publisher::Check(
+    const Identity& sender, std::unique_ptr<v1::Message> message,
+    Fingerprint fingerprint) {
   Draft draft;
   draft.message = std::move(message);
   draft.fingerprint = std::move(fingerprint);
   RETURN_IF_ERROR(CheckRepeat(&draft));
   if (draft.is_repeat) return draft;
   // Not among the checks without state: a repeat may come later than this.
-  if (draft.message.has_expire_time() &&
-      FromProto(draft.message.expire_time()) <= ledger_->commit_time()) {
+  if (draft.message->has_expire_time() &&
+      FromProto(draft.message->expire_time()) <= ledger_->commit_time()) {
     return absl::InvalidArgumentError(
         "expire_time has passed; nothing was published");
   }
-  RETURN_IF_ERROR(NameOfferedTo(directory_->Next(), &draft.message));
+  RETURN_IF_ERROR(NameOfferedTo(directory_->Next(), draft.message.get()));
   RETURN_IF_ERROR(CheckRoute(sender, &draft));
   RETURN_IF_ERROR(CheckConversation(sender, &draft));
-  RETURN_IF_ERROR(CheckAttachments(ledger_, sender, draft.message,
+  RETURN_IF_ERROR(CheckAttachments(ledger_, sender, *draft.message,
                                    draft.conversation_number));
   RETURN_IF_ERROR(AddOwedRecipients(&draft));
   RETURN_IF_ERROR(CheckRules(sender, &draft));
@@ -125,7 +125,7 @@ absl::Status Publisher::CheckRepeat(Draft* draft) {
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                    ledger_->Get(draft->fingerprint.key));
   if (!bytes.has_value()) {
-    if (FromProto(draft->message.idempotency_time()) <
+    if (FromProto(draft->message->idempotency_time()) <
         ledger_->commit_time() - kIdempotencyWindow) {
       return WithReason(
           absl::FailedPreconditionError(
@@ -165,7 +165,7 @@ absl::Status Publisher::CheckRepeat(Draft* draft) {
 }
 
 absl::Status Publisher::CheckRoute(const Identity& sender, Draft* draft) {
-  v1::Message& message = draft->message;
+  v1::Message& message = *draft->message;
   if (RuleOf(message.kind()).sayer == Sayer::kExchange &&
       sender.agency.agency_class() != v1::AGENCY_CLASS_EXCHANGE) {
     return absl::PermissionDeniedError(
@@ -217,7 +217,7 @@ absl::Status Publisher::CheckWayBack(const Identity& sender,
 
 // Two unknown recipients of one message share one desk and one copy.
 void Publisher::NameQueues(Draft* draft) const {
-  for (const v1::Recipient& recipient : draft->message.recipients()) {
+  for (const v1::Recipient& recipient : draft->message->recipients()) {
     Queue* const queue = queues_->at(QueueName(DeskOf(recipient))).get();
     if (std::find(draft->queues.begin(), draft->queues.end(), queue) ==
         draft->queues.end()) {
@@ -230,7 +230,7 @@ void Publisher::NameQueues(Draft* draft) const {
 // towards max_recipients, and never push a message over it alone: then those
 // the sender named are too many.
 absl::Status Publisher::AddOwedRecipients(Draft* draft) {
-  v1::Message& message = draft->message;
+  v1::Message& message = *draft->message;
   const int named = message.recipients_size();
   const bool owes_answer = message.kind() == v1::MESSAGE_KIND_RECALL;
   for (const v1::Address& address : draft->said.owed) {
@@ -252,7 +252,7 @@ absl::Status Publisher::AddOwedRecipients(Draft* draft) {
 
 absl::Status Publisher::CheckConversation(const Identity& sender,
                                           Draft* draft) {
-  const v1::Message& message = draft->message;
+  const v1::Message& message = *draft->message;
   if (message.conversation_id().empty()) {
     if (!RuleOf(message.kind()).opens) {
       return absl::InvalidArgumentError(
@@ -302,14 +302,12 @@ absl::Status Publisher::CheckRules(const Identity& sender, Draft* draft) {
     ASSIGN_OR_RETURN(conversation,
                      ledger_->FindConversation(draft->conversation_number));
   }
-  return rules_.Check(sender, conversation, &draft->message);
+  return rules_.Check(sender, conversation, draft->message.get());
 }
 
-// What no message of a request shows alone: how many a conversation gets, and
-// custody decided on a version that an earlier message of the request moves.
-absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
+absl::Status Publisher::CheckConversationRoom(
+    const std::vector<Draft>& drafts) {
   absl::flat_hash_map<uint64_t, int> sizes;
-  absl::flat_hash_map<std::string, bool> spoken_of;  // Alone?
   for (const Draft& draft : drafts) {
     if (draft.is_repeat || draft.conversation_number == 0) continue;
     ASSIGN_OR_RETURN(const Conversation* const conversation,
@@ -319,11 +317,22 @@ absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
         max_conversation_messages_) {
       return LimitReached(
           "max_conversation_messages",
-          absl::StrCat(draft.message.conversation_id(), " holds at most ",
+          absl::StrCat(draft.message->conversation_id(), " holds at most ",
                        max_conversation_messages_, " messages"),
           absl::Hours(24));
     }
-    const bool alone = StandsAlone(RuleOf(draft.message.kind()));
+  }
+  return absl::OkStatus();
+}
+
+// Custody decided on a version that an earlier message of the request moves.
+absl::Status Publisher::CheckTogether(const std::vector<Draft>& drafts) {
+  absl::flat_hash_map<std::string, bool> spoken_of;  // Alone?
+  for (const Draft& draft : drafts) {
+    if (draft.is_repeat || draft.conversation_number == 0) continue;
+    ASSIGN_OR_RETURN(const Conversation* const conversation,
+                     ledger_->FindConversation(draft.conversation_number));
+    const bool alone = StandsAlone(RuleOf(draft.message->kind()));
     for (const auto& [matter, expected_version] : VersionsOf(draft.said)) {
       const std::string& matter_id =
           conversation->record.matters(matter).matter().matter_id();
@@ -348,17 +357,21 @@ absl::Status Publisher::CheckRoom(const Identity& sender,
     uint64_t count = 0;
     uint64_t bytes = 0;
   };
-  std::map<std::string, Need> needs;  // By queue: a refusal names the first.
+  // A refusal names the first.
+  constexpr auto by_name = [](const Queue* a, const Queue* b) {
+    return a->name() < b->name();
+  };
+  std::map<const Queue*, Need, decltype(by_name)> needs;
   SenderUsage::Need of_sender;
   for (const Draft& draft : drafts) {
     // Immediate danger finds room everywhere.
     if (draft.is_repeat ||
-        draft.message.priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
+        draft.message->priority() == v1::PRIORITY_IMMEDIATE_DANGER) {
       continue;
     }
-    const uint64_t bytes = draft.message.ByteSizeLong();
+    const uint64_t bytes = draft.message->ByteSizeLong();
     for (Queue* const queue : draft.queues) {
-      Need& need = needs[queue->name()];
+      Need& need = needs[queue];
       ++need.count;
       need.bytes += bytes;
     }
@@ -367,7 +380,7 @@ absl::Status Publisher::CheckRoom(const Identity& sender,
     of_sender.bytes += bytes * draft.queues.size();
   }
   for (const auto& [queue, need] : needs) {
-    RETURN_IF_ERROR(queues_->at(queue)->CheckRoom(need.count, need.bytes));
+    RETURN_IF_ERROR(queue->CheckRoom(need.count, need.bytes));
   }
   if (of_sender.messages == 0) return absl::OkStatus();
   return usage_->Take(AgencyName(sender.agency),
@@ -406,7 +419,7 @@ absl::StatusOr<Conversation*> Publisher::OpenOrFind(const Draft& draft,
 absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
                               Published* published) {
   const uint64_t sequence = ledger_->NextSequence();
-  v1::Message message = std::move(draft.message);
+  v1::Message& message = *draft.message;
   message.set_message_id(MessageId(sequence));
   *message.mutable_sender() = sender.agency;
   *message.mutable_publish_time() = ToProto(ledger_->commit_time());
@@ -473,8 +486,7 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   ASSIGN_OR_RETURN(std::vector<v1::Message> alerts,
                    rules_.Accept(sender, message, conversation));
   const std::string cause = message.message_id();
-  published->messages.emplace_back(
-      sequence, std::make_shared<const v1::Message>(std::move(message)));
+  published->messages.emplace_back(sequence, std::move(draft.message));
   return ApplyAlerts(cause, std::move(alerts), now, published);
 }
 
@@ -485,14 +497,15 @@ absl::Status Publisher::ApplyAlerts(const std::string& cause,
                                     Instant now, Published* published) {
   for (size_t i = 0; i < alerts.size(); ++i) {
     Draft draft;
-    draft.message = std::move(alerts[i]);
+    draft.message = std::make_unique<v1::Message>(std::move(alerts[i]));
     const Hash key =
         HmacSha256(content_key_, absl::StrCat("alert/", cause, "/", i));
-    draft.message.set_idempotency_key(
+    draft.message->set_idempotency_key(
         LetterHex(AsBytes(key).substr(0, Fingerprint::kHmacBytes)));
-    *draft.message.mutable_idempotency_time() = ToProto(ledger_->commit_time());
+    *draft.message->mutable_idempotency_time() =
+        ToProto(ledger_->commit_time());
     draft.queues.push_back(
-        queues_->at(QueueName(draft.message.recipients(0).address())).get());
+        queues_->at(QueueName(draft.message->recipients(0).address())).get());
     const Identity exchange{.agency = ExchangeAgency(), .key_id = ""};
     RETURN_IF_ERROR(Apply(exchange, std::move(draft), now, published));
   }

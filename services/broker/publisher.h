@@ -22,6 +22,7 @@
 
 namespace baton {
 
+using MessageList = std::vector<std::unique_ptr<v1::Message>>;
 using Queues = absl::flat_hash_map<std::string, std::unique_ptr<Queue>>;
 
 // What one accepted publish leaves behind for the rest of the step.
@@ -46,7 +47,7 @@ class Publisher {
             const DirectoryBook* directory, const Access* access,
             std::string content_key, const v1::BrokerLimits& limits);
 
-  // `request` has passed CheckPublish; `fingerprints` are its messages'.
+  // `messages` have passed CheckPublish; `fingerprints` are theirs.
   // Refusals:
   //   PERMISSION_DENIED    no access rule; what only the exchange says
   //   NOT_FOUND            a conversation the sender is no part of; a test
@@ -61,14 +62,14 @@ class Publisher {
   //                        sender's quota; immediate danger passes
   // Any other code (DATA_LOSS, UNAVAILABLE, INTERNAL) is the disk's: stop.
   absl::StatusOr<Published> Publish(const Identity& sender,
-                                    v1::PublishRequest request,
+                                    MessageList messages,
                                     std::vector<Fingerprint> fingerprints,
                                     Instant now);
 
  private:
   // One message between checking and applying.
   struct Draft {
-    v1::Message message;
+    std::unique_ptr<v1::Message> message;
     Fingerprint fingerprint;  // Empty: the exchange's own message, which
                               // nobody repeats.
     v1::PublishReceipt repeat_receipt;
@@ -78,7 +79,8 @@ class Publisher {
     uint64_t conversation_number = 0;  // 0: opens one.
   };
 
-  absl::StatusOr<Draft> Check(const Identity& sender, v1::Message message,
+  absl::StatusOr<Draft> Check(const Identity& sender,
+                              std::unique_ptr<v1::Message> message,
                               Fingerprint fingerprint);
   absl::Status CheckRepeat(Draft* draft);
   absl::Status CheckRoute(const Identity& sender, Draft* draft);
@@ -87,6 +89,7 @@ class Publisher {
   void NameQueues(Draft* draft) const;
   absl::Status AddOwedRecipients(Draft* draft);
   absl::Status CheckRules(const Identity& sender, Draft* draft);
+  absl::Status CheckConversationRoom(const std::vector<Draft>& drafts);
   absl::Status CheckTogether(const std::vector<Draft>& drafts);
   absl::Status CheckRoom(const Identity& sender,
                          const std::vector<Draft>& drafts, Instant now);

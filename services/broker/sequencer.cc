@@ -240,11 +240,7 @@ void Sequencer::Finish() {
 }
 
 void Sequencer::Tell(StepResult result) {
-  for (const std::function<void()>& notice : result.notices) notice();
-  for (StepResult::Delivery& delivery : result.deliveries) {
-    options_.deliver(std::move(delivery));
-  }
-  for (const std::function<void()>& reply : result.replies) reply();
+  baton::Tell(&result, options_.deliver);
   if (!options_.changed) return;
   for (const v1::Conversation& conversation : result.changed) {
     options_.changed(conversation);

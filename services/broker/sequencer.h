@@ -47,11 +47,10 @@ class Sequencer {
   Sequencer(Exchange* exchange, const Clock* clock, Options options);
 
   // Prepares `command` and takes it for the next batch, or refuses it with
-  // RESOURCE_EXHAUSTED:
-  // new messages and chunks when `max_pending` commands wait already,
-  // settlements and the rest at twice that, so that there is always room to
-  // finish what was begun. UNAVAILABLE after Stop(). Never blocks. `done` is
-  // not called on refusal.
+  // RESOURCE_EXHAUSTED: new messages and chunks when `max_pending` commands
+  // wait already, settlements and the rest at twice that, so that there is
+  // always room to finish what was begun. UNAVAILABLE after Stop(). Never
+  // blocks. `done` is not called on refusal.
   absl::Status Submit(Command command) ABSL_LOCKS_EXCLUDED(mu_);
 
   // While not OK, new messages and chunks are refused with `reason` (the disk
@@ -80,6 +79,7 @@ class Sequencer {
     size_t operations;
   };
 
+  // Submit's refusals.
   absl::Status CheckRoom(const Command& command) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits for commands or `until`; empty when stopping or a tick is due.

@@ -98,6 +98,9 @@ class Server:
         return self
 
     def __exit__(self, *unused):
+        self.stop()
+
+    def stop(self):
         self.process.terminate()
         self.process.wait()
 

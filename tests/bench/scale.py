@@ -75,7 +75,7 @@ class Scale:
             waiting += baton.published - before - CONSUMED
             baton = self._restart(name, baton)
         self._memory("after the last restart", baton)
-        baton.__exit__()
+        baton.stop()
         shutil.rmtree(self._work / "data")
 
     def _restart(self, name, baton):

@@ -397,36 +397,40 @@ class CrowdedBrokerStreamsTest : public BrokerStreamsTest {
   CrowdedBrokerStreamsTest() {
     limits_ = "limits { max_streams: 1000 max_streams_per_agency: 1000 }";
   }
+
+  void OpenAThousand() {
+    for (int i = 0; i < 1000; ++i) {
+      streams_.push_back(std::make_unique<Waiting>(
+          council_.get(), absl::StrCat("desk-", i), &received_));
+    }
+  }
+
+  void EndAll() {
+    for (const auto& stream : streams_) stream->End();
+  }
+
+  Received received_;
+  std::vector<std::unique_ptr<Waiting>> streams_;
 };
 
 TEST_F(CrowdedBrokerStreamsTest, AThousandStreamsWaitAndEachMessageGoesToOne) {
-  Received received;
-  std::vector<std::unique_ptr<Waiting>> streams;
-  for (int i = 0; i < 1000; ++i) {
-    streams.push_back(std::make_unique<Waiting>(
-        council_.get(), absl::StrCat("desk-", i), &received));
-  }
+  OpenAThousand();
   std::vector<std::string> sent;
   for (int i = 0; i < 200; ++i) sent.push_back(Publish(Flag()).message_id());
-  const std::map<std::string, int> times = received.Await(sent.size());
+  const std::map<std::string, int> times = received_.Await(sent.size());
   EXPECT_EQ(times.size(), sent.size());
   for (const std::string& message_id : sent) {
     const auto it = times.find(message_id);
     ASSERT_NE(it, times.end()) << message_id;
     EXPECT_EQ(it->second, 1) << message_id;
   }
-  for (const auto& stream : streams) stream->End();
+  EndAll();
 }
 
 TEST_F(CrowdedBrokerStreamsTest, TheStreamThatIsOneTooManyIsToldTheLimit) {
-  Received received;
-  std::vector<std::unique_ptr<Waiting>> streams;
-  for (int i = 0; i < 1000; ++i) {
-    streams.push_back(std::make_unique<Waiting>(
-        council_.get(), absl::StrCat("desk-", i), &received));
-  }
+  OpenAThousand();
   for (int i = 0; i < 1000; ++i) Publish(Flag());
-  EXPECT_EQ(received.Await(1000).size(), 1000u) << "all are open";
+  EXPECT_EQ(received_.Await(1000).size(), 1000u) << "all are open";
   grpc::ClientContext context;
   const auto one_more = council_->StreamingPull(&context);
   v1::StreamingPullRequest request;
@@ -439,7 +443,7 @@ TEST_F(CrowdedBrokerStreamsTest, TheStreamThatIsOneTooManyIsToldTheLimit) {
   const grpc::Status status = one_more->Finish();
   EXPECT_EQ(status.error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("1000"));
-  for (const auto& stream : streams) stream->End();
+  EndAll();
 }
 
 // Far more bytes than a consumer has credit for, or a frame holds.

@@ -99,7 +99,8 @@ TEST(KeysTest, RangesOfQueuesWhoseNamesBeginAlikeDoNotOverlap) {
         EXPECT_FALSE(
             Holds(QueueEntries(queue, 0), QueueEntryKey(other, sequence)))
             << queue << " " << other;
-        EXPECT_FALSE(Holds(DeadLetters(queue, 0), DeadLetterKey(other, sequence)))
+        EXPECT_FALSE(
+            Holds(DeadLetters(queue, 0), DeadLetterKey(other, sequence)))
             << queue << " " << other;
       }
     }

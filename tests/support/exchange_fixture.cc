@@ -490,11 +490,8 @@ absl::StatusOr<StepResult> ExchangeFixture::StepOnce(
   absl::StatusOr<StepResult> result =
       exchange_->Step(std::move(commands), clock_.Now());
   if (!result.ok()) return result;
-  for (const std::function<void()>& notice : result->notices) notice();
-  for (StepResult::Delivery& delivery : result->deliveries) {
-    Deliver(std::move(delivery));
-  }
-  for (const std::function<void()>& reply : result->replies) reply();
+  Tell(&*result,
+       [this](StepResult::Delivery delivery) { Deliver(std::move(delivery)); });
   return result;
 }
 

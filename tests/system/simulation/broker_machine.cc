@@ -235,11 +235,9 @@ void BrokerMachine::Step() {
 }
 
 void BrokerMachine::Tell(StepResult result) {
-  for (const std::function<void()>& notice : result.notices) notice();
-  for (const StepResult::Delivery& delivery : result.deliveries) {
+  baton::Tell(&result, [this](const StepResult::Delivery& delivery) {
     Deliver(delivery);
-  }
-  for (const std::function<void()>& reply : result.replies) reply();
+  });
   for (const v1::Conversation& conversation : result.changed) {
     for (const auto& [id, watching] : watchers_) {
       for (const v1::Agency& participant : conversation.participants()) {
