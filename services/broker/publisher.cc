@@ -48,6 +48,30 @@ void NameMatter(const std::string& conversation_id, std::string* matter_id) {
   *matter_id = absl::StrCat(conversation_id, ".", matter_id->substr(1));
 }
 
+v1::PublishReceipt ReceiptOf(const v1::Message& message, int64_t audit_index) {
+  v1::PublishReceipt receipt;
+  receipt.set_message_id(message.message_id());
+  receipt.set_conversation_id(message.conversation_id());
+  *receipt.mutable_matter_ids() = message.matter_ids();
+  *receipt.mutable_publish_time() = message.publish_time();
+  receipt.set_audit_index(audit_index);
+  *receipt.mutable_marks() = message.marks();
+  return receipt;
+}
+
+// Who holds the matters that `message` opened.
+void AppendHolders(const Identity& sender, const v1::Message& message,
+                   const Conversation& opened, Ledger* ledger) {
+  for (const v1::MatterRecord& matter : opened.record.matters()) {
+    v1::AuditEntry entry =
+        EntryFor(v1::AUDIT_TYPE_HOLDER_CHANGED, sender, message);
+    entry.set_matter_id(matter.matter().matter_id());
+    entry.set_matter_version(matter.matter().version());
+    *entry.mutable_holder() = matter.matter().holder();
+    ledger->Append(std::move(entry));
+  }
+}
+
 }  // namespace
 
 Publisher::Publisher(Ledger* ledger, Queues* queues, SenderUsage* usage,
@@ -152,14 +176,9 @@ absl::Status Publisher::CheckRepeat(Draft* draft) {
   if (!message_bytes.has_value() || !record.ParseFromString(*message_bytes)) {
     return absl::DataLossError("a message record is damaged");
   }
-  v1::PublishReceipt& receipt = draft->repeat_receipt;
-  receipt.set_message_id(record.envelope().message_id());
-  receipt.set_conversation_id(record.envelope().conversation_id());
-  *receipt.mutable_matter_ids() = record.envelope().matter_ids();
-  *receipt.mutable_publish_time() = record.envelope().publish_time();
-  receipt.set_audit_index(static_cast<int64_t>(record.audit_index()));
-  receipt.set_repeat(true);
-  *receipt.mutable_marks() = record.envelope().marks();
+  draft->repeat_receipt =
+      ReceiptOf(record.envelope(), static_cast<int64_t>(record.audit_index()));
+  draft->repeat_receipt.set_repeat(true);
   draft->is_repeat = true;
   return absl::OkStatus();
 }
@@ -441,28 +460,22 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
   }
 
   ASSIGN_OR_RETURN(v1::MessageRecord record,
-                   SealMessage(&message, *conversation, *ledger_->vault()));
+                   SealMessage(message, *conversation, *ledger_->vault()));
   v1::AuditEntry entry = EntryFor(v1::AUDIT_TYPE_PUBLISHED, sender, message);
   for (Queue* const queue : draft.queues) entry.add_queues(queue->name());
   entry.set_ciphertext_sha256(CiphertextDigest(record));
   const int64_t audit_index = ledger_->Append(std::move(entry));
   record.set_audit_index(static_cast<uint64_t>(audit_index));
   if (opens) {
-    int matter_number = 0;
-    for (const v1::MatterRecord& matter : conversation->record.matters()) {
-      v1::AuditEntry custody =
-          EntryFor(v1::AUDIT_TYPE_HOLDER_CHANGED, sender, message);
-      custody.set_matter_id(matter.matter().matter_id());
-      custody.set_matter_version(matter.matter().version());
-      *custody.mutable_holder() = matter.matter().holder();
-      ledger_->Append(std::move(custody));
-      draft.said.joint_matters.push_back(matter_number++);
+    AppendHolders(sender, message, *conversation, ledger_);
+    for (int i = 0; i < conversation->record.matters_size(); ++i) {
+      draft.said.joint_matters.push_back(i);
     }
   }
   RETURN_IF_ERROR(
       ApplySaid(sender, message, std::move(draft.said), conversation, ledger_));
 
-  std::string bytes = record.SerializeAsString();
+  std::string bytes = SerializeRecord(&record, &message);
   for (Queue* const queue : draft.queues) {
     queue->Add(CopyFor(queue->name(), message, sequence, bytes.size()), now);
     published->queues.insert(queue);
@@ -475,13 +488,7 @@ absl::Status Publisher::Apply(const Identity& sender, Draft draft, Instant now,
     *idempotency.mutable_publish_time() = message.publish_time();
     ledger_->batch()->Put(draft.fingerprint.key,
                           idempotency.SerializeAsString());
-    v1::PublishReceipt* const receipt = published->response.add_receipts();
-    receipt->set_message_id(message.message_id());
-    receipt->set_conversation_id(message.conversation_id());
-    *receipt->mutable_matter_ids() = message.matter_ids();
-    *receipt->mutable_publish_time() = message.publish_time();
-    receipt->set_audit_index(audit_index);
-    *receipt->mutable_marks() = message.marks();
+    *published->response.add_receipts() = ReceiptOf(message, audit_index);
   }
   ASSIGN_OR_RETURN(std::vector<v1::Message> alerts,
                    rules_.Accept(sender, message, conversation));

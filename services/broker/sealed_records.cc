@@ -44,17 +44,6 @@ absl::StatusOr<v1::SealedPart> Seal(const Vault& vault, uint64_t slot,
   return part;
 }
 
-// All of `message` but what is sealed, which is taken out of it meanwhile: to
-// copy every payload costs as much as to encrypt it.
-void CopyEnvelope(v1::Message* message, v1::Message* envelope) {
-  google::protobuf::RepeatedPtrField<v1::PayloadPart> payload;
-  payload.Swap(message->mutable_payload());
-  v1::Actor* const actor = message->release_actor();
-  *envelope = *message;
-  message->mutable_payload()->Swap(&payload);
-  message->set_allocated_actor(actor);
-}
-
 // nullopt when the key was erased.
 absl::StatusOr<std::optional<std::string>> Open(const Vault& vault,
                                                 const v1::SealedPart& part,
@@ -76,28 +65,39 @@ std::string DetailsName(const v1::MatterRecord& matter) {
 
 }  // namespace
 
-absl::StatusOr<v1::MessageRecord> SealMessage(v1::Message* message,
+absl::StatusOr<v1::MessageRecord> SealMessage(const v1::Message& message,
                                               const Conversation& conversation,
                                               const Vault& vault) {
-  const std::string sender = AgencyName(message->sender());
+  const std::string sender = AgencyName(message.sender());
   v1::MessageRecord record;
-  CopyEnvelope(message, record.mutable_envelope());
-  for (const v1::PayloadPart& part : message->payload()) {
+  for (const v1::PayloadPart& part : message.payload()) {
     ASSIGN_OR_RETURN(
         v1::SealedPart sealed,
         Seal(vault, SlotOf(conversation, part.matter_id()),
-             ContextOf(*message, part.matter_id(), sender), part.content()));
+             ContextOf(message, part.matter_id(), sender), part.content()));
     sealed.set_matter_id(part.matter_id());
     sealed.set_type(part.type());
     *record.add_parts() = std::move(sealed);
   }
-  if (message->has_actor()) {
+  if (message.has_actor()) {
     ASSIGN_OR_RETURN(*record.mutable_actor(),
                      Seal(vault, conversation.record.common_key_slot(),
-                          ContextOf(*message, kActorPart, sender),
-                          message->actor().SerializeAsString()));
+                          ContextOf(message, kActorPart, sender),
+                          message.actor().SerializeAsString()));
   }
   return record;
+}
+
+std::string SerializeRecord(v1::MessageRecord* sealed, v1::Message* message) {
+  google::protobuf::RepeatedPtrField<v1::PayloadPart> payload;
+  payload.Swap(message->mutable_payload());
+  v1::Actor* const actor = message->release_actor();
+  sealed->set_allocated_envelope(message);
+  std::string bytes = sealed->SerializeAsString();
+  (void)sealed->release_envelope();
+  message->set_allocated_actor(actor);
+  message->mutable_payload()->Swap(&payload);
+  return bytes;
 }
 
 absl::StatusOr<v1::Message> OpenMessage(const v1::MessageRecord& record,

@@ -2,6 +2,7 @@
 #define BATON_SERVICES_BROKER_SEALED_RECORDS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "baton/v1/message.pb.h"
@@ -15,11 +16,15 @@
 // sealed under the keys of their matters and conversations. Thread-safe.
 namespace baton {
 
-// Seals `message`, whose ids are set and whose conversation is `conversation`.
-// It is as before afterwards.
-absl::StatusOr<v1::MessageRecord> SealMessage(v1::Message* message,
+// What is sealed of `message`, whose ids are set and whose conversation is
+// `conversation`. The record has no envelope yet.
+absl::StatusOr<v1::MessageRecord> SealMessage(const v1::Message& message,
                                               const Conversation& conversation,
                                               const Vault& vault);
+
+// The record on disk: `sealed`, and the rest of `message` as its envelope. Both
+// are as before afterwards: the envelope is lent, not copied.
+std::string SerializeRecord(v1::MessageRecord* sealed, v1::Message* message);
 
 // The message as published. Parts whose keys were erased are left out.
 absl::StatusOr<v1::Message> OpenMessage(const v1::MessageRecord& record,

@@ -11,6 +11,7 @@
 #include "CLI/Formatter.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/mutex.h"
 #include "services/common/log.h"
 #include "services/common/ticker.h"
 
@@ -50,6 +51,8 @@ int RunProcess(int argc, char** argv, absl::string_view name,
                const std::function<absl::Status(const std::string&)>& check,
                const std::function<absl::StatusOr<std::unique_ptr<Process>>(
                    const std::string&)>& start) {
+  // Debian's Abseil looks for cycles at every lock, and gRPC takes many.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app{std::string(name)};
   std::string config;
   bool check_only = false;

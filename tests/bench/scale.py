@@ -16,6 +16,7 @@ CONSUMED = 100_000
 STREAMS = 1_000
 COUNCILS, DESKS = 312, 32
 IDLE_SECONDS = 20
+REST_SECONDS = 120
 
 
 class Scale:
@@ -70,6 +71,7 @@ class Scale:
             waiting = backlog
             name = f"{backlog // 1_000_000} M waiting"
             self._memory(name, baton)
+            rest(baton)
             before = baton.published
             self._rates(name, baton)
             waiting += baton.published - before - CONSUMED
@@ -163,6 +165,16 @@ def fill(baton, messages):
     if messages > 0:
         baton.phase("publish", 100_000, "--stream=1", "--outstanding=256",
                     f"--messages={messages}")
+
+
+def rest(baton):
+    """Waits until the tables that filling left behind are merged: what waits
+    for weeks was not filled in a minute ago."""
+    for _ in range(REST_SECONDS):
+        busy = cpu_seconds(baton.pid)
+        time.sleep(1)
+        if cpu_seconds(baton.pid) - busy < 0.05:
+            return
 
 
 def disk(work):
