@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "grpc/grpc_security_constants.h"
+#include "services/common/faults.h"
 #include "services/common/log.h"
 #include "services/common/proto_time.h"
 #include "services/common/rpc_status.h"
@@ -372,8 +373,8 @@ bool GrpcExchangeLink::PullOnce(const std::string& queue,
       });
     }
   }
-  stream->Finish();
-  return heard;
+  // Whoever took over would be thrown out in turn, and we by him.
+  return heard && ReasonOf(FromGrpc(stream->Finish())) != "CONSUMER_REPLACED";
 }
 
 }  // namespace baton

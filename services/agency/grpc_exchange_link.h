@@ -81,7 +81,8 @@ class GrpcExchangeLink final : public ExchangeLink, public DocumentLink {
   void Call(Request request, Callback<Response> done, Start start);
 
   // Runs `session` again and again until stopping; it returns when its stream
-  // ends, and says whether it ever worked.
+  // ends, and says whether it may do so again at once: it worked, and was not
+  // taken over.
   void Repeat(const std::function<bool(grpc::ClientContext*)>& session)
       ABSL_LOCKS_EXCLUDED(mu_);
   bool WatchOnce(grpc::ClientContext* context);

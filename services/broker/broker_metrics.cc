@@ -28,6 +28,14 @@ MetricFamily EntriesOf(const LedgerCounters& ledger) {
   return family;
 }
 
+MetricFamily RefusedCommands(const Sequencer& sequencer) {
+  MetricFamily family = NewCounter(
+      "baton_commands_refused_total",
+      "Commands that found no room: a limit, a low disk, or stopping.");
+  AddValue(static_cast<double>(sequencer.refused()), {}, &family);
+  return family;
+}
+
 MetricFamily RefusalsOf(const Doorway& doorway) {
   MetricFamily family = NewCounter(
       "baton_refusals_total", "Calls that were refused with an audit entry.");
@@ -127,6 +135,7 @@ MetricFamilies BrokerFamilies(const BrokerNumbers& numbers) {
   families.push_back(Gauge("baton_commands_waiting",
                            "Commands that wait for the next commit.",
                            static_cast<double>(numbers.sequencer->pending())));
+  families.push_back(RefusedCommands(*numbers.sequencer));
   families.push_back(Gauge("baton_open_streams", "Streams that are open.",
                            static_cast<double>(numbers.streams->size())));
   families.push_back(Gauge("baton_waiting_pulls",

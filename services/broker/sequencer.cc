@@ -99,6 +99,12 @@ Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
     : exchange_(exchange), clock_(clock), options_(std::move(options)) {}
 
 absl::Status Sequencer::Submit(Command command) {
+  absl::Status added = Add(std::move(command));
+  if (!added.ok()) ++refused_;
+  return added;
+}
+
+absl::Status Sequencer::Add(Command command) {
   const size_t bytes = BytesOf(command);
   const size_t operations = OperationsOf(command);
   {

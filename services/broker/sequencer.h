@@ -1,7 +1,9 @@
 #ifndef BATON_SERVICES_BROKER_SEQUENCER_H_
 #define BATON_SERVICES_BROKER_SEQUENCER_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -71,6 +73,8 @@ class Sequencer {
 
   // Commands that wait for the next batch.
   size_t pending() ABSL_LOCKS_EXCLUDED(mu_);
+  // Commands that Submit() refused since the start.
+  int64_t refused() const { return refused_; }
 
  private:
   struct Pending {
@@ -79,6 +83,7 @@ class Sequencer {
     size_t operations;
   };
 
+  absl::Status Add(Command command) ABSL_LOCKS_EXCLUDED(mu_);
   // Submit's refusals.
   absl::Status CheckRoom(const Command& command) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -96,6 +101,7 @@ class Sequencer {
   Exchange* const exchange_;
   const Clock* const clock_;
   const Options options_;
+  std::atomic<int64_t> refused_{0};
 
   Mutex mu_;
   CondVar arrived_;    // Something for Run().

@@ -156,6 +156,9 @@ TEST_F(BrokerFamiliesTest, ShowWhatHappenedAndWhatWaits) {
   doorway_.Refuse(absl::PermissionDeniedError("no"),
                   absl::PermissionDeniedError("no"), "Publish",
                   [](const grpc::Status&) {});
+  sequencer_.RefusePublish(absl::ResourceExhaustedError("the disk is low"),
+                           /*danger_too=*/true);
+  ASSERT_FALSE(sequencer_.Submit(PublishCommand()).ok());
   const std::string text = Scrape();
   for (const char* line :
        {"baton_audit_entries_total{type=\"published\"} 12",
@@ -165,8 +168,9 @@ TEST_F(BrokerFamiliesTest, ShowWhatHappenedAndWhatWaits) {
         "baton_refusals_total{code=\"PERMISSION_DENIED\"} 1",
         "baton_refusals_total{code=\"NOT_FOUND\"} 0",
         "baton_commands_waiting 1",  // The leaf of the refusal.
-        "baton_open_streams 0", "baton_disk_free_bytes 5000",
-        "baton_disk_low 1", "baton_exchange_answers 1",
+        "baton_commands_refused_total 1", "baton_open_streams 0",
+        "baton_disk_free_bytes 5000", "baton_disk_low 1",
+        "baton_exchange_answers 1",
         "baton_queue_oldest_urgent_seconds{queue="
         "\"council/E06000018/intake\"} 30"}) {
     EXPECT_THAT(text, HasSubstr(line + std::string("\n")));
