@@ -1,14 +1,15 @@
 #include "storage/key_families.h"
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
+#include "storage/keys.h"
 
 namespace baton {
 namespace {
@@ -30,6 +31,9 @@ constexpr Kind kKinds[] = {{'a', "leaves", Order::kAppended},
                            {'i', "idempotency", Order::kRandom},
                            {'m', "messages", Order::kAppended}};
 
+// Lies outside of the keys that are asked for in every family but the default.
+const std::string kFamilyHeadKey = kFamiliesKey;
+
 // What is only appended is read in order, and asked only for what is there.
 void ForAppended(rocksdb::BlockBasedTableOptions* table) {
   table->filter_policy.reset();
@@ -49,7 +53,7 @@ rocksdb::ColumnFamilyOptions OptionsOf(const Kind& kind,
     family.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(
         base.write_buffer_size / kBytesPerBucket));
   }
-  // Ciphertexts and digests do not get smaller.
+  // Most of it is ciphertext and digests: the time is not worth the bytes.
   family.compression = rocksdb::kNoCompression;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
@@ -89,18 +93,49 @@ KeyFamilies::~KeyFamilies() {
   }
 }
 
-absl::Status KeyFamilies::Find() {
+rocksdb::Status KeyFamilies::Find() {
+  assert(handles_.size() == std::size(kKinds) + 1);
   const std::unique_ptr<rocksdb::Iterator> it(
       db_->NewIterator(rocksdb::ReadOptions(), handles_[0]));
   for (size_t i = 0; i < std::size(kKinds); ++i) {
     const char letter = kKinds[i].letter;
     it->Seek(std::string(1, letter));
+    if (!it->status().ok()) return it->status();
     const bool in_default = it->Valid() && it->key()[0] == letter;
     if (!in_default) families_.push_back({letter, handles_[i + 1]});
   }
-  if (it->status().ok()) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("cannot scan the database: ", it->status().ToString()));
+  return rocksdb::Status::OK();
+}
+
+rocksdb::Status KeyFamilies::NoteHead(const std::string& head,
+                                      rocksdb::WriteBatch* batch) const {
+  rocksdb::Status status;
+  for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
+    if (status.ok()) status = batch->Put(handle, kFamilyHeadKey, head);
+  }
+  return status;
+}
+
+rocksdb::Status KeyFamilies::CheckHeads() const {
+  std::string wanted;
+  rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), handles_[0], kFamilyHeadKey, &wanted);
+  if (status.IsNotFound()) wanted.clear();
+  for (size_t i = 1; i < handles_.size(); ++i) {
+    if (!status.ok() && !status.IsNotFound()) return status;
+    std::string head;
+    status =
+        db_->Get(rocksdb::ReadOptions(), handles_[i], kFamilyHeadKey, &head);
+    if (head != wanted) {
+      return rocksdb::Status::Corruption("family " + handles_[i]->GetName() +
+                                         " is at another commit");
+    }
+  }
+  if (!status.ok() && !status.IsNotFound()) return status;
+  if (!wanted.empty() && handles_.size() != std::size(kKinds) + 1) {
+    return rocksdb::Status::Corruption("a family is missing");
+  }
+  return rocksdb::Status::OK();
 }
 
 rocksdb::ColumnFamilyHandle* KeyFamilies::Of(absl::string_view key) const {

@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "rocksdb/db.h"
 #include "rocksdb/options.h"
+#include "rocksdb/status.h"
+#include "rocksdb/write_batch.h"
 #include "storage/store.h"
 
 namespace baton {
@@ -33,15 +34,25 @@ class KeyFamilies {
   static std::vector<rocksdb::ColumnFamilyDescriptor> Descriptors(
       const rocksdb::Options& base);
 
-  // `handles` as opened with Descriptors(), which the database owns.
+  // `handles` as opened with Descriptors(), or with those of them that a
+  // database open for reading has.
   KeyFamilies(rocksdb::DB* db,
               std::vector<rocksdb::ColumnFamilyHandle*> handles);
   ~KeyFamilies();
   KeyFamilies(const KeyFamilies&) = delete;
   KeyFamilies& operator=(const KeyFamilies&) = delete;
 
-  // Looks where the keys of this database lie. Before everything else.
-  absl::Status Find();
+  // Looks where the keys of this database lie: before keys are asked for. With
+  // all families open.
+  rocksdb::Status Find();
+
+  // Notes in every family, as part of `batch`, which commit it is at.
+  rocksdb::Status NoteHead(const std::string& head,
+                           rocksdb::WriteBatch* batch) const;
+  // Corruption when the families were noted to be at different commits, or one
+  // is missing: RocksDB brings them up to date one by one when it starts, and
+  // what ends its manifest early then separates them.
+  rocksdb::Status CheckHeads() const;
 
   rocksdb::ColumnFamilyHandle* Of(absl::string_view key) const;
   // `range`, ascending.

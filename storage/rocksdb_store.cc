@@ -1,9 +1,9 @@
 #include "storage/rocksdb_store.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "rocksdb/cache.h"
@@ -124,58 +124,77 @@ class SnapshotReader final : public Reader {
 
 // ---------------------------------------------------------------- opening
 
-// Takes the head out of a batch of the write-ahead log.
+// Takes the head out of a batch of the write-ahead log. Fails on a family that
+// is not among `families`.
 class HeadFinder final : public rocksdb::WriteBatch::Handler {
  public:
-  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key,
+  explicit HeadFinder(const std::set<uint32_t>* families)
+      : families_(families) {}
+
+  rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice& value) override {
     if (key == kHeadKey) {
       found_ = head_.ParseFromArray(value.data(), value.size());
     }
-    return rocksdb::Status::OK();
+    return Known(family);
   }
-  rocksdb::Status DeleteCF(uint32_t, const rocksdb::Slice&) override {
-    return rocksdb::Status::OK();
+  rocksdb::Status DeleteCF(uint32_t family, const rocksdb::Slice&) override {
+    return Known(family);
   }
-  rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&,
+  rocksdb::Status DeleteRangeCF(uint32_t family, const rocksdb::Slice&,
                                 const rocksdb::Slice&) override {
-    return rocksdb::Status::OK();
+    return Known(family);
   }
 
   bool found() const { return found_; }
   uint64_t commit() const { return head_.commit(); }
 
  private:
+  rocksdb::Status Known(uint32_t family) const {
+    if (families_->count(family) > 0) return rocksdb::Status::OK();
+    return rocksdb::Status::Corruption("an unknown family");
+  }
+
+  const std::set<uint32_t>* const families_;
   bool found_ = false;
   v1::HeadRecord head_;
 };
 
 // Hides the write-ahead log, so that only the tables are seen, and notes which
-// commits it holds. Refuses a hole between two of them.
+// commits it holds, and whether they can be replayed one after the other.
 class LogInspector final : public rocksdb::WalFilter {
  public:
   const char* Name() const override { return "LogInspector"; }
 
+  void ColumnFamilyLogNumberMap(
+      const std::map<uint32_t, uint64_t>&,
+      const std::map<std::string, uint32_t>& ids) override {
+    for (const auto& [name, id] : ids) families_.insert(id);
+  }
+
   WalProcessingOption LogRecordFound(unsigned long long, const std::string&,
                                      const rocksdb::WriteBatch& batch,
                                      rocksdb::WriteBatch*, bool*) override {
-    HeadFinder finder;
-    if (!batch.Iterate(&finder).ok()) {
-      return WalProcessingOption::kCorruptedRecord;
-    }
+    HeadFinder finder(&families_);
+    damaged_ |= !batch.Iterate(&finder).ok();
     if (!finder.found()) return WalProcessingOption::kIgnoreCurrentRecord;
     if (first_ == 0) first_ = finder.commit();
-    const bool follows = last_ == 0 || finder.commit() == last_ + 1;
+    damaged_ |= last_ != 0 && finder.commit() != last_ + 1;
     last_ = finder.commit();
-    return follows ? WalProcessingOption::kIgnoreCurrentRecord
-                   : WalProcessingOption::kCorruptedRecord;
+    return WalProcessingOption::kIgnoreCurrentRecord;
   }
+
+  // A hole between two commits, or a column family that is gone. RocksDB would
+  // go on with the rest.
+  bool damaged() const { return damaged_; }
 
   // 0 when the log holds no commit.
   uint64_t first() const { return first_; }
   uint64_t last() const { return last_; }
 
  private:
+  std::set<uint32_t> families_;  // Their ids.
+  bool damaged_ = false;
   uint64_t first_ = 0;
   uint64_t last_ = 0;
 };
@@ -190,6 +209,8 @@ rocksdb::BlockBasedTableOptions TableOptions(
   table.cache_index_and_filter_blocks = true;  // Bounds the memory.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Debian's build computes CRC32c by tables, a byte in a nanosecond.
+  table.checksum = rocksdb::kXXH3;
   return table;
 }
 
@@ -199,7 +220,9 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   db.db_write_buffer_size = options.write_buffer_bytes;
   // One thread writes, and not every family's write buffer takes more.
   db.allow_concurrent_memtable_write = false;
-  db.atomic_flush = true;  // Tables hold all of a commit or nothing of it.
+  db.atomic_flush = true;  // But for what a start writes: see CheckHeads().
+  // A flush begins early while another runs; writes must not wait for it yet.
+  db.max_write_buffer_number = 3;
   db.max_background_jobs = 2;
   // A backlog is read in the order in which it was written: let the kernel
   // read ahead.
@@ -308,13 +331,19 @@ absl::StatusOr<Database> OpenForReading(const std::string& directory,
   rocksdb::Status status =
       rocksdb::DB::ListColumnFamilies(db_options, directory, &names);
   RETURN_IF_ERROR(OpenError(directory, status));
-  auto families = KeyFamilies::Descriptors(db_options);
-  families.erase(
-      std::remove_if(families.begin(), families.end(),
-                     [&names](const rocksdb::ColumnFamilyDescriptor& family) {
-                       return !absl::c_linear_search(names, family.name);
-                     }),
-      families.end());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (auto& family : KeyFamilies::Descriptors(db_options)) {
+    const auto it = std::find(names.begin(), names.end(), family.name);
+    if (it == names.end()) continue;
+    names.erase(it);
+    families.push_back(std::move(family));
+  }
+  if (!names.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "database ", directory, " has a column family ", names[0],
+        ", which this program does not know: start the newer program, or "
+        "restore a backup made by this one"));
+  }
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   status = rocksdb::DB::OpenForReadOnly(db_options, directory, families,
@@ -374,6 +403,12 @@ absl::Status Inspect(const RocksDbStore::Options& options,
   ASSIGN_OR_RETURN(const Database opened,
                    OpenForReading(options.directory, db_options));
   rocksdb::DB* const db = opened.db.get();
+  if (log.damaged()) {
+    return Damaged(
+        options.directory,
+        absl::StrCat("its log cannot be replayed up to commit ", log.last()));
+  }
+  RETURN_IF_ERROR(OpenError(options.directory, opened.families->CheckHeads()));
   if (options.verify_tables) {
     RETURN_IF_ERROR(CheckTables(db, options.file_system.get(),
                                 options.directory, [] { return true; }));
@@ -436,7 +471,7 @@ absl::StatusOr<Database> OpenDatabase(const RocksDbStore::Options& options,
   db_options.create_missing_column_families = true;
   ASSIGN_OR_RETURN(Database opened,
                    OpenForWriting(options.directory, db_options));
-  RETURN_IF_ERROR(opened.families->Find());
+  RETURN_IF_ERROR(OpenError(options.directory, opened.families->Find()));
   return opened;
 }
 
@@ -576,6 +611,10 @@ absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(
 
 absl::StatusOr<std::vector<KeyValue>> RocksDbStore::Scan(
     const KeyRange& range, size_t limit, ScanOrder order) const {
+  // Each family's keys are read by themselves.
+  if (families_->Split(range).size() > 1) {
+    return Snapshot()->Scan(range, limit, order);
+  }
   return ScanFrom(db_.get(), *families_, rocksdb::ReadOptions(), range, limit,
                   order);
 }
@@ -610,6 +649,9 @@ absl::Status RocksDbStore::Write(const Batch& batch,
                                  const v1::HeadRecord& head) {
   rocksdb::WriteBatch writes(batch.bytes() + 16 * batch.operations());
   rocksdb::Status status = Translate(batch, *families_, &writes);
+  if (status.ok()) {
+    status = families_->NoteHead(*batch.Find(kHeadKey)->value, &writes);
+  }
   if (status.ok()) status = db_->Write(DurableWrite(), &writes);
   if (!status.ok()) {
     return absl::UnavailableError(

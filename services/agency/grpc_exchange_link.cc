@@ -373,8 +373,9 @@ bool GrpcExchangeLink::PullOnce(const std::string& queue,
       });
     }
   }
+  const absl::Status ended = FromGrpc(stream->Finish());
   // Whoever took over would be thrown out in turn, and we by him.
-  return heard && ReasonOf(FromGrpc(stream->Finish())) != "CONSUMER_REPLACED";
+  return heard && ReasonOf(ended) != "CONSUMER_REPLACED";
 }
 
 }  // namespace baton

@@ -210,9 +210,12 @@ void Sequencer::HandOver(StepResult result) {
       result.replies.empty() && result.changed.empty()) {
     return;
   }
+  std::vector<std::shared_ptr<const v1::Message>> spent;
   {
     MutexLock lock(&mu_);
     if (!CanTellAtOnce(result)) {
+      // Memory: they cost most when telling falls behind.
+      if (untold_.size() >= kMaxUntoldSpent) spent.swap(result.spent);
       while (untold_.size() >= kMaxUntold) committed_.Wait(&mu_);
       untold_.push_back(std::move(result));
       committed_.SignalAll();

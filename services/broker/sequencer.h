@@ -34,6 +34,8 @@ class Sequencer {
   static constexpr size_t kMaxStepOperations = 32 << 10;
   // Steps committed and not yet told; the commit thread waits at this many.
   static constexpr size_t kMaxUntold = 64;
+  // Of these, how many may keep the messages that nobody wants.
+  static constexpr size_t kMaxUntoldSpent = 4;
 
   struct Options {
     size_t max_pending = 4096;

@@ -70,13 +70,14 @@ TEST(ExchangeLinkTest, WaitsLongerEachTimeItsStreamIsTakenOver) {
   grpc::ServerBuilder builder;
   builder.RegisterService(&exchange);
   int port = 0;
-  builder.AddListeningPort("localhost:0", *credentials, &port);
+  builder.AddListeningPort("127.0.0.1:0", *credentials, &port);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
 
   SystemClock clock;
   AgencyLoop loop(nullptr, &clock);
   v1::ExchangeConfig config;
-  config.set_address(absl::StrCat("localhost:", port));
+  config.set_address(absl::StrCat("127.0.0.1:", port));
+  config.set_server_name("localhost");
   auto link = GrpcExchangeLink::Create(
       config, certificates.FilesOf("council-E06000018"), "desk", &loop);
   ASSERT_TRUE(link.ok()) << link.status();

@@ -68,7 +68,11 @@ class Disk {
     return std::uniform_int_distribution<uint64_t>(0, most)(random_);
   }
 
-  std::string RandomKey() { return absl::StrCat("k/", 100 + Random(199)); }
+  // Of every column family.
+  std::string RandomKey() {
+    return absl::StrCat(std::string(1, "aikm"[Random(3)]), "/",
+                        100 + Random(199));
+  }
 
   Batch RandomBatch() {
     Batch batch;
@@ -120,10 +124,12 @@ class Disk {
     if (head > acknowledged_commit_) Acknowledge();
     pending_.reset();
     absl::StatusOr<std::vector<KeyValue>> found =
-        store_->Scan({"k/", "s"}, 1 << 20);
+        store_->Scan({"a", "s"}, 1 << 20);
     ASSERT_TRUE(found.ok()) << found.status();
     Contents contents;
-    for (KeyValue& pair : *found) contents[pair.key] = std::move(pair.value);
+    for (KeyValue& pair : *found) {
+      if (pair.key != kHeadKey) contents[pair.key] = std::move(pair.value);
+    }
     ASSERT_TRUE(contents == acknowledged_)
         << "the database is not at commit " << head;
     Close();

@@ -34,6 +34,9 @@ v1::DatabaseRecord BrokerRecord(int version = 1) {
   return record;
 }
 
+// First letters of keys that lie in column families of their own.
+constexpr absl::string_view kFamilies = "aim";
+
 class RocksDbStoreTest : public testing::Test {
  protected:
   absl::Status TryOpen(v1::DatabaseRecord record = BrokerRecord()) {
@@ -74,6 +77,10 @@ class RocksDbStoreTest : public testing::Test {
     next.set_commit(next.commit() + 1);
     Batch batch;
     batch.Put(KeyOf(next.commit()), ValueOf(next.commit()));
+    for (const char letter : kFamilies) {
+      batch.Put(absl::StrCat(std::string(1, letter), KeyOf(next.commit())),
+                absl::StrCat(next.commit()));
+    }
     return writer_->Commit(std::move(batch), next);
   }
 
@@ -92,7 +99,41 @@ class RocksDbStoreTest : public testing::Test {
     for (uint64_t i = 0; i < head(); ++i) {
       ASSERT_EQ((*found)[i].key, KeyOf(i + 1));
       ASSERT_EQ((*found)[i].value, ValueOf(i + 1));
+      for (const char letter : kFamilies) {
+        const auto value =
+            store_->Get(absl::StrCat(std::string(1, letter), KeyOf(i + 1)));
+        ASSERT_TRUE(value.ok()) << value.status();
+        ASSERT_EQ(value->value_or("(none)"), absl::StrCat(i + 1)) << letter;
+      }
     }
+  }
+
+  // Closes, and opens again with every part of the manifest: each is refused or
+  // holds everything.
+  void CutManifestAnywhere() {
+    const uint64_t commits = head();
+    Close();
+    const std::string whole = directory_ / "whole";
+    fs::rename(path_, whole);
+    int refused = 0;
+    for (uint64_t size = 0;; size += 10) {
+      Close();
+      fs::remove_all(path_);
+      fs::copy(whole, path_, fs::copy_options::recursive);
+      const std::string manifest = File("MANIFEST", "");
+      if (size >= fs::file_size(manifest)) break;
+      SCOPED_TRACE(absl::StrCat("cut at ", size));
+      fs::resize_file(manifest, size);
+      const absl::Status status = TryOpen();
+      if (status.ok()) {
+        EXPECT_EQ(head(), commits);
+        ExpectComplete();
+      } else {
+        ++refused;
+        EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+      }
+    }
+    EXPECT_GT(refused, 0);
   }
 
   std::vector<std::string> Files(absl::string_view suffix) const {
@@ -315,9 +356,6 @@ TEST_F(RocksDbStoreTest, MarkCatchesUpWithARestoredDatabase) {
 }
 
 TEST_F(RocksDbStoreTest, ADatabaseFromBeforeTheFamiliesIsReadAndGoesOn) {
-  Open();  // Its directory and its mark.
-  Close();
-  fs::remove_all(path_);
   v1::HeadRecord head;
   head.set_commit(1);
   {
@@ -538,7 +576,8 @@ TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
                                   &raw)
                     .ok());
     const std::unique_ptr<rocksdb::DB> db(raw);
-    const KeyFamilies families(raw, handles);
+    KeyFamilies families(raw, handles);
+    ASSERT_TRUE(families.Find().ok());
     ASSERT_TRUE(db->PauseBackgroundWork().ok());
     rocksdb::WriteOptions write_options;
     write_options.sync = true;
@@ -548,6 +587,10 @@ TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
       head.set_commit(i);
       rocksdb::WriteBatch batch;
       batch.Put(KeyOf(i), ValueOf(i));
+      for (const char letter : kFamilies) {
+        const std::string key = absl::StrCat(std::string(1, letter), KeyOf(i));
+        batch.Put(families.Of(key), key, absl::StrCat(i));
+      }
       batch.Put(kHeadKey, head.SerializeAsString());
       ASSERT_TRUE(db->Write(write_options, &batch).ok());
     }
@@ -582,25 +625,45 @@ TEST_F(RocksDbStoreTest, ManifestCutAnywhereLosesNothingSilently) {
   CommitMany(300);
   Open();  // Writes the table of the last of them; a new log begins.
   CommitMany(40);
+  CutManifestAnywhere();
+}
+
+// All that says which column families there are.
+TEST_F(RocksDbStoreTest, AFirstManifestCutAnywhereLosesNothingSilently) {
+  Open();
+  CommitMany(40);
+  CutManifestAnywhere();
+}
+
+// A start writes each family's table into it by itself.
+TEST_F(RocksDbStoreTest, ASecondManifestCutAnywhereLosesNothingSilently) {
+  Open();
+  CommitMany(40);
+  Open();
+  CutManifestAnywhere();
+}
+
+TEST_F(RocksDbStoreTest, AFamilyOfANewerProgramIsRefused) {
+  Open();
   Close();
-  const std::string whole = directory_ / "whole";
-  fs::rename(path_, whole);
-  for (uint64_t size = 0; size < 2000; size += 10) {
-    Close();
-    fs::remove_all(path_);
-    fs::copy(whole, path_, fs::copy_options::recursive);
-    const std::string manifest = File("MANIFEST", "");
-    if (size >= fs::file_size(manifest)) break;
-    SCOPED_TRACE(absl::StrCat("cut at ", size));
-    fs::resize_file(manifest, size);
-    const absl::Status status = TryOpen();
-    if (status.ok()) {
-      EXPECT_EQ(head(), 340u);
-      ExpectComplete();
-    } else {
-      EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-    }
+  {
+    rocksdb::Options options;
+    options.allow_concurrent_memtable_write = false;
+    rocksdb::DB* raw = nullptr;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path_,
+                                  KeyFamilies::Descriptors(options), &handles,
+                                  &raw)
+                    .ok());
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    const KeyFamilies families(raw, handles);
+    rocksdb::ColumnFamilyHandle* later = nullptr;
+    ASSERT_TRUE(db->CreateColumnFamily(options, "later", &later).ok());
+    db->DestroyColumnFamilyHandle(later);
   }
+  const absl::Status status = TryOpen();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("later"));
 }
 
 // Damage anywhere is either refused or harmless.
@@ -639,7 +702,7 @@ TEST_F(RocksDbStoreTest, NoSingleDamageLosesACommitSilently) {
     ExpectComplete();
     ASSERT_FALSE(HasFailure());
   }
-  EXPECT_GT(refused, 20);
+  EXPECT_GT(refused, 20);  // A third of the files means nothing to it.
 }
 
 TEST_F(RocksDbStoreTest, FailedMarkStopsAlthoughTheCommitIsSynced) {
