@@ -31,9 +31,6 @@ constexpr Kind kKinds[] = {{'a', "leaves", Order::kAppended},
                            {'i', "idempotency", Order::kRandom},
                            {'m', "messages", Order::kAppended}};
 
-// Lies outside of the keys that are asked for in every family but the default.
-const std::string kFamilyHeadKey = kFamiliesKey;
-
 // What is only appended is read in order, and asked only for what is there.
 void ForAppended(rocksdb::BlockBasedTableOptions* table) {
   table->filter_policy.reset();
@@ -111,7 +108,7 @@ rocksdb::Status KeyFamilies::NoteHead(const std::string& head,
                                       rocksdb::WriteBatch* batch) const {
   rocksdb::Status status;
   for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
-    if (status.ok()) status = batch->Put(handle, kFamilyHeadKey, head);
+    if (status.ok()) status = batch->Put(handle, kFamiliesKey, head);
   }
   return status;
 }
@@ -119,13 +116,12 @@ rocksdb::Status KeyFamilies::NoteHead(const std::string& head,
 rocksdb::Status KeyFamilies::CheckHeads() const {
   std::string wanted;
   rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), handles_[0], kFamilyHeadKey, &wanted);
+      db_->Get(rocksdb::ReadOptions(), handles_[0], kFamiliesKey, &wanted);
   if (status.IsNotFound()) wanted.clear();
   for (size_t i = 1; i < handles_.size(); ++i) {
     if (!status.ok() && !status.IsNotFound()) return status;
     std::string head;
-    status =
-        db_->Get(rocksdb::ReadOptions(), handles_[i], kFamilyHeadKey, &head);
+    status = db_->Get(rocksdb::ReadOptions(), handles_[i], kFamiliesKey, &head);
     if (head != wanted) {
       return rocksdb::Status::Corruption("family " + handles_[i]->GetName() +
                                          " is at another commit");
