@@ -60,6 +60,17 @@ class RocksDbStoreTest : public testing::Test {
     ASSERT_TRUE(status.ok()) << status;
   }
 
+  // By RocksDB itself, with all families.
+  std::unique_ptr<rocksdb::DB> OpenRaw(
+      const rocksdb::Options& options,
+      std::vector<rocksdb::ColumnFamilyHandle*>* handles) const {
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(
+        options, path_, KeyFamilies::Descriptors(options), handles, &db);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return std::unique_ptr<rocksdb::DB>(db);
+  }
+
   void Close() {
     writer_.reset();
     store_.reset();
@@ -569,14 +580,10 @@ TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
     options.max_write_buffer_number = 4;
     options.allow_concurrent_memtable_write = false;
     options.track_and_verify_wals_in_manifest = true;
-    rocksdb::DB* raw = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    ASSERT_TRUE(rocksdb::DB::Open(options, path_,
-                                  KeyFamilies::Descriptors(options), &handles,
-                                  &raw)
-                    .ok());
-    const std::unique_ptr<rocksdb::DB> db(raw);
-    KeyFamilies families(raw, handles);
+    const std::unique_ptr<rocksdb::DB> db = OpenRaw(options, &handles);
+    ASSERT_NE(db, nullptr);
+    KeyFamilies families(db.get(), handles);
     ASSERT_TRUE(families.Find().ok());
     ASSERT_TRUE(db->PauseBackgroundWork().ok());
     rocksdb::WriteOptions write_options;
@@ -649,14 +656,10 @@ TEST_F(RocksDbStoreTest, AFamilyOfANewerProgramIsRefused) {
   {
     rocksdb::Options options;
     options.allow_concurrent_memtable_write = false;
-    rocksdb::DB* raw = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    ASSERT_TRUE(rocksdb::DB::Open(options, path_,
-                                  KeyFamilies::Descriptors(options), &handles,
-                                  &raw)
-                    .ok());
-    const std::unique_ptr<rocksdb::DB> db(raw);
-    const KeyFamilies families(raw, handles);
+    const std::unique_ptr<rocksdb::DB> db = OpenRaw(options, &handles);
+    ASSERT_NE(db, nullptr);
+    const KeyFamilies families(db.get(), handles);
     rocksdb::ColumnFamilyHandle* later = nullptr;
     ASSERT_TRUE(db->CreateColumnFamily(options, "later", &later).ok());
     db->DestroyColumnFamilyHandle(later);
