@@ -42,7 +42,8 @@ absl::Status FromRocksDb(const rocksdb::Status& status,
   if (status.IsIOError() && !status.IsPathNotFound()) {
     return absl::UnavailableError(text);
   }
-  return absl::DataLossError(text);
+  return absl::DataLossError(
+      absl::StrCat("the database is damaged: ", text, "; ", kRestore));
 }
 
 // ---------------------------------------------------------------- reading

@@ -24,6 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 v1::DatabaseRecord BrokerRecord(int version = 1) {
@@ -469,18 +470,36 @@ TEST_F(RocksDbStoreTest, DamagedTableIsRefused) {
 
 TEST_F(RocksDbStoreTest, DamageInATableIsFoundWhenReadWithoutTheCheck) {
   Open();
-  CommitMany(20);
+  v1::HeadRecord next = writer_->head();
+  next.set_commit(next.commit() + 1);
+  Batch batch;
+  // Many blocks, so that opening does not read the damaged one.
+  for (int i = 0; i < 256; ++i) {
+    batch.Put(absl::StrCat("m", KeyOf(i)), std::string(1024, 'v'));
+  }
+  ASSERT_TRUE(writer_->Commit(std::move(batch), next).ok());
   Open();
   Close();
-  Flip(File("", ".sst"), 100);
+  const std::vector<std::string> tables = Files(".sst");
+  const std::string& table = *std::max_element(
+      tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+        return fs::file_size(a) < fs::file_size(b);
+      });
+  Flip(table, fs::file_size(table) / 2);
   auto store = RocksDbStore::Open(
       {.directory = path_, .database = BrokerRecord(), .verify_tables = false});
-  const absl::Status read =
-      store.ok() ? (*store)->Get(KeyOf(1)).status() : store.status();
-  const absl::Status scan =
-      store.ok() ? (*store)->Scan({"k/", "k0"}, 100).status() : store.status();
-  EXPECT_TRUE(absl::IsDataLoss(read)) << read;
-  EXPECT_TRUE(absl::IsDataLoss(scan)) << scan;
+  ASSERT_TRUE(store.ok()) << store.status();
+  absl::Status read;
+  for (int i = 0; i < 256 && read.ok(); ++i) {
+    read = (*store)->Get(absl::StrCat("m", KeyOf(i))).status();
+  }
+  const absl::Status scan = (*store)->Scan({"m", "n"}, 1000).status();
+  for (const absl::Status& damaged : {read, scan}) {
+    EXPECT_TRUE(absl::IsDataLoss(damaged)) << damaged;
+    EXPECT_THAT(std::string(damaged.message()),
+                AllOf(HasSubstr("is damaged"),
+                      HasSubstr("restore the newest backup")));
+  }
 }
 
 TEST_F(RocksDbStoreTest, DamageThatNobodyReadsIsFoundByCheckTables) {

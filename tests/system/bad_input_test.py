@@ -284,15 +284,18 @@ class AcceptedAndMarkedTest(CityTest):
         self.council = self.enterContext(Caller(self.town, COUNCIL))
 
     def flagged(self, reference, caller, name, **more):
-        """Flags; returns the status and the message as the recipient got it."""
+        """Flags; returns the status, once the exchange has told of custody,
+        and the message as the recipient got it."""
         self.hospital.call("EmergencyService/FlagWaiting",
                            **flag_request(reference, **more))
-        accepted = emergency_service_pb2.OUTBOX_STATE_ACCEPTED
-        status = until(lambda: (lambda seen: seen.outbox_state == accepted
-                                and seen)(self.hospital.call(
-                                    "EmergencyService/GetWaiting",
-                                    sender_reference=reference).status),
-                       f"{reference} is accepted")
+
+        def told():
+            seen = self.hospital.call("EmergencyService/GetWaiting",
+                                      sender_reference=reference).status
+            return seen.HasField("matter") and seen
+        status = until(told, f"the exchange tells who holds {reference}")
+        self.assertEqual(status.outbox_state,
+                         emergency_service_pb2.OUTBOX_STATE_ACCEPTED)
         received, = caller.call("BrokerService/Pull", queue=name,
                                 max_messages=10, wait="10s").received_messages
         return status, received.message
