@@ -7,7 +7,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "rocksdb/cache.h"
-#include "rocksdb/file_checksum.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/snapshot.h"
 #include "rocksdb/table.h"
@@ -16,6 +15,7 @@
 #include "storage/keys.h"
 #include "storage/status.h"
 #include "storage/table_check.h"
+#include "storage/table_checksum.h"
 #include "storage/zero_filled_logs.h"
 
 namespace baton {
@@ -242,7 +242,7 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   db.wal_compression = rocksdb::kNoCompression;
   db.paranoid_checks = true;
   db.force_consistency_checks = true;
-  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  db.file_checksum_gen_factory = TableChecksums();
   db.max_bgerror_resume_count = 0;  // Fail stop.
 
   db.table_factory.reset(

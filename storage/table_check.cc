@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "rocksdb/file_checksum.h"
 #include "rocksdb/metadata.h"
 #include "storage/status.h"
+#include "storage/table_checksum.h"
 
 namespace baton {
 namespace {
@@ -55,14 +55,19 @@ absl::Status CheckTable(rocksdb::FSSequentialFile* file,
                         const std::string& path,
                         const rocksdb::LiveFileMetaData& table,
                         const std::function<bool()>& proceed) {
+  rocksdb::FileChecksumGenContext wanted;
+  wanted.requested_checksum_func_name = table.file_checksum_func_name;
   const std::unique_ptr<rocksdb::FileChecksumGenerator> checksum =
-      rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator(
-          rocksdb::FileChecksumGenContext());
-  RETURN_IF_ERROR(AddContent(file, path, proceed, checksum.get()));
-  if (table.file_checksum_func_name == checksum->Name() &&
-      table.file_checksum == checksum->GetChecksum()) {
-    return absl::OkStatus();
+      TableChecksums()->CreateFileChecksumGenerator(wanted);
+  if (checksum == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "table ", path, " has a checksum of the kind ",
+        table.file_checksum_func_name,
+        ", which this program does not know: start the newer program, or "
+        "restore a backup made by this one"));
   }
+  RETURN_IF_ERROR(AddContent(file, path, proceed, checksum.get()));
+  if (table.file_checksum == checksum->GetChecksum()) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
       "table ", path,
       " is damaged: its bytes do not have the checksum they were written "

@@ -15,7 +15,8 @@ namespace baton {
 // may go on writing meanwhile.
 // Calls `proceed` before each MiB read, and stops when that returns false.
 //
-// DATA_LOSS names the first damaged file; UNAVAILABLE: it cannot be read;
+// DATA_LOSS names the first damaged file; FAILED_PRECONDITION: its checksum is
+// of a kind that only a newer program knows; UNAVAILABLE: it cannot be read;
 // CANCELLED: stopped by `proceed`, with no damage so far.
 absl::Status CheckTables(rocksdb::DB* db, rocksdb::FileSystem* file_system,
                          const std::string& directory,

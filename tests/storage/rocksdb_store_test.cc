@@ -23,8 +23,8 @@ namespace baton {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 v1::DatabaseRecord BrokerRecord(int version = 1) {
@@ -37,6 +37,27 @@ v1::DatabaseRecord BrokerRecord(int version = 1) {
 
 // First letters of keys that lie in column families of their own.
 constexpr absl::string_view kFamilies = "aim";
+
+// Of a kind that this program does not know.
+class ChecksumsOfTomorrow final : public rocksdb::FileChecksumGenFactory {
+ public:
+  class Length final : public rocksdb::FileChecksumGenerator {
+   public:
+    void Update(const char*, size_t size) override { size_ += size; }
+    void Finalize() override {}
+    std::string GetChecksum() const override { return absl::StrCat(size_); }
+    const char* Name() const override { return "FileChecksumOfTomorrow"; }
+
+   private:
+    size_t size_ = 0;
+  };
+
+  std::unique_ptr<rocksdb::FileChecksumGenerator> CreateFileChecksumGenerator(
+      const rocksdb::FileChecksumGenContext&) override {
+    return std::make_unique<Length>();
+  }
+  const char* Name() const override { return "ChecksumsOfTomorrow"; }
+};
 
 class RocksDbStoreTest : public testing::Test {
  protected:
@@ -63,13 +84,30 @@ class RocksDbStoreTest : public testing::Test {
 
   // By RocksDB itself, with all families.
   std::unique_ptr<rocksdb::DB> OpenRaw(
-      const rocksdb::Options& options,
+      rocksdb::Options options,
       std::vector<rocksdb::ColumnFamilyHandle*>* handles) const {
+    options.allow_concurrent_memtable_write = false;  // Of hashed memtables.
     rocksdb::DB* db = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(
         options, path_, KeyFamilies::Descriptors(options), handles, &db);
     EXPECT_TRUE(status.ok()) << status.ToString();
     return std::unique_ptr<rocksdb::DB>(db);
+  }
+
+  // Every table, with the checksum of `checksums`.
+  void WriteTablesAnew(
+      std::shared_ptr<rocksdb::FileChecksumGenFactory> checksums) const {
+    rocksdb::Options options;
+    options.file_checksum_gen_factory = std::move(checksums);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const std::unique_ptr<rocksdb::DB> db = OpenRaw(options, &handles);
+    rocksdb::CompactRangeOptions all;
+    all.bottommost_level_compaction =
+        rocksdb::BottommostLevelCompaction::kForce;
+    for (rocksdb::ColumnFamilyHandle* const family : handles) {
+      EXPECT_TRUE(db->CompactRange(all, family, nullptr, nullptr).ok());
+      EXPECT_TRUE(db->DestroyColumnFamilyHandle(family).ok());
+    }
   }
 
   void Close() {
@@ -496,9 +534,9 @@ TEST_F(RocksDbStoreTest, DamageInATableIsFoundWhenReadWithoutTheCheck) {
   const absl::Status scan = (*store)->Scan({"m", "n"}, 1000).status();
   for (const absl::Status& damaged : {read, scan}) {
     EXPECT_TRUE(absl::IsDataLoss(damaged)) << damaged;
-    EXPECT_THAT(std::string(damaged.message()),
-                AllOf(HasSubstr("is damaged"),
-                      HasSubstr("restore the newest backup")));
+    EXPECT_THAT(
+        std::string(damaged.message()),
+        AllOf(HasSubstr("is damaged"), HasSubstr("restore the newest backup")));
   }
 }
 
@@ -517,6 +555,29 @@ TEST_F(RocksDbStoreTest, DamageThatNobodyReadsIsFoundByCheckTables) {
   const absl::Status damaged = (*store)->CheckTables([] { return true; });
   EXPECT_TRUE(absl::IsDataLoss(damaged)) << damaged;
   EXPECT_THAT(std::string(damaged.message()), HasSubstr(".sst is damaged"));
+}
+
+TEST_F(RocksDbStoreTest, TablesAreCheckedByTheChecksumTheyWereWrittenWith) {
+  Open();
+  CommitMany(20);
+  Close();
+  WriteTablesAnew(rocksdb::GetFileChecksumGenCrc32cFactory());
+  Open();
+  EXPECT_TRUE(store_->CheckTables([] { return true; }).ok());
+  Flip(File("", ".sst"), 100);
+  const absl::Status damaged = store_->CheckTables([] { return true; });
+  EXPECT_TRUE(absl::IsDataLoss(damaged)) << damaged;
+}
+
+TEST_F(RocksDbStoreTest, TablesOfANewerProgramAreNotCalledDamaged) {
+  Open();
+  CommitMany(20);
+  Close();
+  WriteTablesAnew(std::make_shared<ChecksumsOfTomorrow>());
+  const absl::Status status = TryOpen();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("OfTomorrow"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("newer program"));
 }
 
 // Tables that a compaction replaces meanwhile are no damage.
@@ -597,7 +658,6 @@ TEST_F(RocksDbStoreTest, HoleBetweenTwoLogsIsRefused) {
     rocksdb::Options options;
     options.write_buffer_size = 128 << 10;
     options.max_write_buffer_number = 4;
-    options.allow_concurrent_memtable_write = false;
     options.track_and_verify_wals_in_manifest = true;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     const std::unique_ptr<rocksdb::DB> db = OpenRaw(options, &handles);
@@ -674,7 +734,6 @@ TEST_F(RocksDbStoreTest, AFamilyOfANewerProgramIsRefused) {
   Close();
   {
     rocksdb::Options options;
-    options.allow_concurrent_memtable_write = false;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     const std::unique_ptr<rocksdb::DB> db = OpenRaw(options, &handles);
     ASSERT_NE(db, nullptr);
