@@ -27,8 +27,9 @@ absl::Status CheckTlsFiles(const v1::TlsConfig& config);
 // "host" of "host:port" and of "[v6]:port".
 std::string HostOf(absl::string_view address);
 
-// A channel to `address` that reconnects by itself. The peer's certificate
-// must name `server_name` (DNS or IP); empty: the host part of `address`.
+// A channel to `address` that reconnects by itself and never sends a call
+// again. The peer's certificate must name `server_name` (DNS or IP); empty: the
+// host part of `address`.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
     absl::string_view address, absl::string_view server_name,
     const v1::TlsConfig& config);

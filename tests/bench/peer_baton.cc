@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "baton/v1/waiting.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "tests/bench/closed_loop.h"
@@ -296,6 +297,8 @@ void SetUp(const ::bench::PeerArgs& args, const std::string& certificates,
 }
 
 int Main(int argc, char** argv) {
+  // As our programs do (services/common/process.cc).
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const ::bench::Options options(argc, argv);
   const ::bench::PeerArgs args(options, "baton");
   const std::string certificates = options.Str("certificates", "");
