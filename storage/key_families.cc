@@ -68,6 +68,28 @@ KeyRange CutBefore(const std::string& end, KeyRange* rest) {
   return cut;
 }
 
+bool Deletes(const Batch& batch, const std::string& key) {
+  const Batch::Write* const write = batch.Find(key);
+  if (write != nullptr && !write->value.has_value()) return true;
+  return std::any_of(batch.ranges().begin(), batch.ranges().end(),
+                     [&](const Batch::Range& range) {
+                       return range.begin <= key && key < range.end;
+                     });
+}
+
+// Any key that `batch` puts into the family of `letter`: a commit is in a table
+// as a whole or not at all. If none, `before`, or "" when that is deleted.
+std::string LastAfter(const Batch& batch, char letter,
+                      const std::string& before) {
+  const auto& writes = batch.writes();
+  const auto put = std::find_if(
+      writes.rbegin(), writes.rend(), [&](const Batch::Write& write) {
+        return write.value.has_value() && write.key[0] == letter;
+      });
+  if (put != writes.rend()) return put->key;
+  return Deletes(batch, before) ? "" : before;
+}
+
 }  // namespace
 
 std::vector<rocksdb::ColumnFamilyDescriptor> KeyFamilies::Descriptors(
@@ -99,39 +121,53 @@ rocksdb::Status KeyFamilies::Find() {
     it->Seek(std::string(1, letter));
     if (!it->status().ok()) return it->status();
     const bool in_default = it->Valid() && it->key()[0] == letter;
-    if (!in_default) families_.push_back({letter, handles_[i + 1]});
+    if (in_default) continue;
+    families_.push_back({letter, handles_[i + 1], ""});
+    const rocksdb::Status status = Last(letter, &families_.back().last);
+    if (!status.ok()) return status;
   }
   return rocksdb::Status::OK();
 }
 
-rocksdb::Status KeyFamilies::NoteHead(const std::string& head,
-                                      rocksdb::WriteBatch* batch) const {
+rocksdb::Status KeyFamilies::NoteLast(const Batch& batch,
+                                      rocksdb::WriteBatch* to) {
   rocksdb::Status status;
-  for (rocksdb::ColumnFamilyHandle* const handle : handles_) {
-    if (status.ok()) status = batch->Put(handle, kFamiliesKey, head);
+  for (Family& family : families_) {
+    std::string last = LastAfter(batch, family.letter, family.last);
+    if (last == family.last || !status.ok()) continue;
+    status = to->Put(handles_[0], LastKey(family.letter), last);
+    family.last = std::move(last);
   }
   return status;
 }
 
-rocksdb::Status KeyFamilies::CheckHeads() const {
-  std::string wanted;
-  rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), handles_[0], kFamiliesKey, &wanted);
-  if (status.IsNotFound()) wanted.clear();
-  for (size_t i = 1; i < handles_.size(); ++i) {
-    if (!status.ok() && !status.IsNotFound()) return status;
-    std::string head;
-    status = db_->Get(rocksdb::ReadOptions(), handles_[i], kFamiliesKey, &head);
-    if (head != wanted) {
-      return rocksdb::Status::Corruption("family " + handles_[i]->GetName() +
-                                         " is at another commit");
+rocksdb::Status KeyFamilies::CheckComplete() const {
+  for (const Kind& kind : kKinds) {
+    std::string last;
+    rocksdb::Status status = Last(kind.letter, &last);
+    if (!status.ok()) return status;
+    if (last.empty()) continue;
+    const auto handle = std::find_if(
+        handles_.begin(), handles_.end(),
+        [&](const auto* open) { return open->GetName() == kind.name; });
+    if (handle == handles_.end()) {
+      return rocksdb::Status::Corruption("a family is missing", kind.name);
     }
-  }
-  if (!status.ok() && !status.IsNotFound()) return status;
-  if (!wanted.empty() && handles_.size() != std::size(kKinds) + 1) {
-    return rocksdb::Status::Corruption("a family is missing");
+    rocksdb::PinnableSlice value;
+    status = db_->Get(rocksdb::ReadOptions(), *handle, last, &value);
+    if (status.IsNotFound()) {
+      return rocksdb::Status::Corruption("what was written last is missing",
+                                         kind.name);
+    }
+    if (!status.ok()) return status;
   }
   return rocksdb::Status::OK();
+}
+
+rocksdb::Status KeyFamilies::Last(char letter, std::string* key) const {
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), handles_[0], LastKey(letter), key);
+  return status.IsNotFound() ? rocksdb::Status::OK() : status;
 }
 
 rocksdb::ColumnFamilyHandle* KeyFamilies::Of(absl::string_view key) const {

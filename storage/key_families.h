@@ -9,6 +9,7 @@
 #include "rocksdb/options.h"
 #include "rocksdb/status.h"
 #include "rocksdb/write_batch.h"
+#include "storage/batch.h"
 #include "storage/store.h"
 
 namespace baton {
@@ -20,7 +21,7 @@ namespace baton {
 // come in no order at all.
 //
 // A database that was begun before there were families keeps its keys in the
-// default one. Thread-safe after Find().
+// default one. Thread-safe after Find(), but for NoteLast().
 class KeyFamilies {
  public:
   // Keys in one family.
@@ -46,22 +47,28 @@ class KeyFamilies {
   // all families open.
   rocksdb::Status Find();
 
-  // Notes in every family, as part of `batch`, which commit it is at.
-  rocksdb::Status NoteHead(const std::string& head,
-                           rocksdb::WriteBatch* batch) const;
-  // Corruption when the families were noted to be at different commits, or one
-  // is missing: RocksDB brings them up to date one by one when it starts, and
-  // what ends its manifest early then separates them.
-  rocksdb::Status CheckHeads() const;
+  // Notes in the default family, as part of `to`, which key each of the others
+  // got last. (A note in a family itself would make all its tables overlap, and
+  // so be merged.) `batch` is to be committed with it, before the next call;
+  // for one thread.
+  rocksdb::Status NoteLast(const Batch& batch, rocksdb::WriteBatch* to);
+  // Corruption when a family lacks the key it got last, or is missing: RocksDB
+  // brings them up to date one by one when it starts, the default one first,
+  // and what ends its manifest early then separates them.
+  rocksdb::Status CheckComplete() const;
 
   rocksdb::ColumnFamilyHandle* Of(absl::string_view key) const;
   // `range`, ascending.
   std::vector<Piece> Split(KeyRange range) const;
 
  private:
+  // Of which key NoteLast() told for `letter`; "" when of none.
+  rocksdb::Status Last(char letter, std::string* key) const;
+
   struct Family {
     char letter;
     rocksdb::ColumnFamilyHandle* handle;
+    std::string last;  // Empty: none, or deleted since.
   };
 
   rocksdb::DB* const db_;

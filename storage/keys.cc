@@ -50,6 +50,8 @@ std::string NamedEnd(absl::string_view prefix, absl::string_view name) {
 
 }  // namespace
 
+std::string LastKey(char family) { return {'H', family}; }
+
 std::string MessageKey(uint64_t sequence) { return Numbered("m", sequence); }
 
 KeyRange Messages(uint64_t from_sequence) {

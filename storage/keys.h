@@ -16,8 +16,7 @@ namespace baton {
 // --- every database
 // "h" is kHeadKey (storage/store.h).
 inline constexpr char kDatabaseKey[] = "!";  // DatabaseRecord
-// In every column family: the head once more (storage/key_families.h).
-inline constexpr char kFamiliesKey[] = "H";
+std::string LastKey(char family);            // H  storage/key_families.h
 
 // --- broker
 std::string MessageKey(uint64_t sequence);                              // m

@@ -221,7 +221,7 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   db.db_write_buffer_size = options.write_buffer_bytes;
   // One thread writes, and not every family's write buffer takes more.
   db.allow_concurrent_memtable_write = false;
-  db.atomic_flush = true;  // But for what a start writes: see CheckHeads().
+  db.atomic_flush = true;  // But for what a start writes: see CheckComplete().
   // A flush begins early while another runs; writes must not wait for it yet.
   db.max_write_buffer_number = 3;
   db.max_background_jobs = 2;
@@ -409,7 +409,7 @@ absl::Status Inspect(const RocksDbStore::Options& options,
         options.directory,
         absl::StrCat("its log cannot be replayed up to commit ", log.last()));
   }
-  RETURN_IF_ERROR(OpenError(options.directory, opened.families->CheckHeads()));
+  RETURN_IF_ERROR(OpenError(options.directory, opened.families->CheckComplete()));
   if (options.verify_tables) {
     RETURN_IF_ERROR(CheckTables(db, options.file_system.get(),
                                 options.directory, [] { return true; }));
@@ -651,7 +651,7 @@ absl::Status RocksDbStore::Write(const Batch& batch,
   rocksdb::WriteBatch writes(batch.bytes() + 16 * batch.operations());
   rocksdb::Status status = Translate(batch, *families_, &writes);
   if (status.ok()) {
-    status = families_->NoteHead(*batch.Find(kHeadKey)->value, &writes);
+    status = families_->NoteLast(batch, &writes);
   }
   if (status.ok()) status = db_->Write(DurableWrite(), &writes);
   if (!status.ok()) {

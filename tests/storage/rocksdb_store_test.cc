@@ -721,6 +721,48 @@ TEST_F(RocksDbStoreTest, AFirstManifestCutAnywhereLosesNothingSilently) {
   CutManifestAnywhere();
 }
 
+// Tables that do not overlap are moved to where they stay, never merged.
+TEST_F(RocksDbStoreTest, TablesOfWhatIsOnlyAppendedDoNotOverlap) {
+  write_buffer_bytes_ = 64 << 10;
+  Open();
+  CommitMany(600);
+  Close();
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const std::unique_ptr<rocksdb::DB> db = OpenRaw({}, &handles);
+  ASSERT_NE(db, nullptr);
+  const KeyFamilies families(db.get(), handles);
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  db->GetLiveFilesMetaData(&tables);
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.column_family_name, a.smallestkey) <
+           std::tie(b.column_family_name, b.smallestkey);
+  });
+  size_t neighbours = 0;
+  for (size_t i = 1; i < tables.size(); ++i) {
+    const std::string& family = tables[i].column_family_name;
+    if (family != "messages" && family != "leaves") continue;
+    if (family != tables[i - 1].column_family_name) continue;
+    ++neighbours;
+    EXPECT_LT(tables[i - 1].largestkey, tables[i].smallestkey) << family;
+  }
+  EXPECT_GT(neighbours, 2u);
+}
+
+// What a family got last may be gone since.
+TEST_F(RocksDbStoreTest, AFamilyWhoseLastKeyWasDeletedIsNotDamaged) {
+  Open();
+  CommitMany(3);
+  v1::HeadRecord next = writer_->head();
+  next.set_commit(next.commit() + 1);
+  Batch batch;
+  batch.Delete(absl::StrCat("i", KeyOf(3)));
+  batch.DeleteRange("m", "n");
+  ASSERT_TRUE(writer_->Commit(std::move(batch), next).ok());
+  Open();
+  EXPECT_EQ(store_->Get(absl::StrCat("m", KeyOf(3))).value(), std::nullopt);
+  Open();
+}
+
 // A start writes each family's table into it by itself.
 TEST_F(RocksDbStoreTest, ASecondManifestCutAnywhereLosesNothingSilently) {
   Open();
