@@ -50,11 +50,13 @@ class KeyFamilies {
   // Notes in the default family, as part of `to`, which key each of the others
   // got last. (A note in a family itself would make all its tables overlap, and
   // so be merged.) `batch` is to be committed with it, before the next call;
-  // for one thread.
+  // for one thread. Keys there are put once; while the last one is deleted,
+  // nothing is known of those before it.
   rocksdb::Status NoteLast(const Batch& batch, rocksdb::WriteBatch* to);
-  // Corruption when a family lacks the key it got last, or is missing: RocksDB
-  // brings them up to date one by one when it starts, the default one first,
-  // and what ends its manifest early then separates them.
+  // Of what the tables hold, with the log hidden: Corruption when a family
+  // lacks the key it got last, or is missing. RocksDB brings them up to date
+  // one by one when it starts, the default one first, and what ends its
+  // manifest early then separates them.
   rocksdb::Status CheckComplete() const;
 
   rocksdb::ColumnFamilyHandle* Of(absl::string_view key) const;

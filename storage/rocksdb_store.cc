@@ -42,11 +42,18 @@ absl::Status FromRocksDb(const rocksdb::Status& status,
   if (status.IsIOError() && !status.IsPathNotFound()) {
     return absl::UnavailableError(text);
   }
-  return absl::DataLossError(
-      absl::StrCat("the database is damaged: ", text, "; ", kRestore));
+  return absl::DataLossError(text);
 }
 
 // ---------------------------------------------------------------- reading
+
+absl::Status FromReading(const rocksdb::Status& status) {
+  const absl::Status error =
+      FromRocksDb(status, "cannot read from the database");
+  if (!absl::IsDataLoss(error)) return error;
+  return absl::DataLossError(absl::StrCat(
+      "the database is damaged: ", error.message(), "; ", kRestore));
+}
 
 absl::StatusOr<std::optional<std::string>> GetFrom(
     rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family,
@@ -54,7 +61,7 @@ absl::StatusOr<std::optional<std::string>> GetFrom(
   std::string value;
   const rocksdb::Status status = db->Get(options, family, AsSlice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
-  RETURN_IF_ERROR(FromRocksDb(status, "cannot read from the database"));
+  RETURN_IF_ERROR(FromReading(status));
   return value;
 }
 
@@ -76,7 +83,7 @@ absl::Status ScanPiece(rocksdb::DB* db, rocksdb::ReadOptions options,
        ascending ? it->Next() : it->Prev()) {
     found->push_back({it->key().ToString(), it->value().ToString()});
   }
-  return FromRocksDb(it->status(), "cannot scan the database");
+  return FromReading(it->status());
 }
 
 absl::StatusOr<std::vector<KeyValue>> ScanFrom(
@@ -267,7 +274,9 @@ absl::Status CreateDirectory(rocksdb::FileSystem* file_system,
     status = file_system->NewDirectory(parent, options, &handle, nullptr);
   }
   if (status.ok()) status = handle->Fsync(options, nullptr);
-  return FromRocksDb(status, absl::StrCat("cannot create ", directory));
+  if (status.ok()) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot create ", directory, ": ", status.ToString()));
 }
 
 absl::Status Damaged(const std::string& directory, absl::string_view how) {
@@ -409,7 +418,9 @@ absl::Status Inspect(const RocksDbStore::Options& options,
         options.directory,
         absl::StrCat("its log cannot be replayed up to commit ", log.last()));
   }
-  RETURN_IF_ERROR(OpenError(options.directory, opened.families->CheckComplete()));
+  RETURN_IF_ERROR(
+      OpenError(options.directory, opened.families->CheckComplete()));
+  RETURN_IF_ERROR(CheckChecksumKinds(db, options.directory));
   if (options.verify_tables) {
     RETURN_IF_ERROR(CheckTables(db, options.file_system.get(),
                                 options.directory, [] { return true; }));

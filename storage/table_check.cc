@@ -51,21 +51,29 @@ absl::Status AddContent(rocksdb::FSSequentialFile* file,
   return absl::OkStatus();
 }
 
+// Not written by us: only what its blocks say about themselves.
+bool HasChecksum(const rocksdb::LiveFileMetaData& table) {
+  return table.file_checksum_func_name != rocksdb::kUnknownFileChecksumFuncName;
+}
+
+absl::StatusOr<std::unique_ptr<rocksdb::FileChecksumGenerator>> ChecksumLike(
+    const rocksdb::LiveFileMetaData& table, const std::string& path) {
+  rocksdb::FileChecksumGenContext wanted;
+  wanted.requested_checksum_func_name = table.file_checksum_func_name;
+  auto checksum = TableChecksums()->CreateFileChecksumGenerator(wanted);
+  if (checksum != nullptr) return checksum;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "table ", path, " has a checksum of the kind ",
+      table.file_checksum_func_name,
+      ", which this program does not know: start the newer program, or "
+      "restore a backup made by this one"));
+}
+
 absl::Status CheckTable(rocksdb::FSSequentialFile* file,
                         const std::string& path,
                         const rocksdb::LiveFileMetaData& table,
                         const std::function<bool()>& proceed) {
-  rocksdb::FileChecksumGenContext wanted;
-  wanted.requested_checksum_func_name = table.file_checksum_func_name;
-  const std::unique_ptr<rocksdb::FileChecksumGenerator> checksum =
-      TableChecksums()->CreateFileChecksumGenerator(wanted);
-  if (checksum == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "table ", path, " has a checksum of the kind ",
-        table.file_checksum_func_name,
-        ", which this program does not know: start the newer program, or "
-        "restore a backup made by this one"));
-  }
+  ASSIGN_OR_RETURN(const auto checksum, ChecksumLike(table, path));
   RETURN_IF_ERROR(AddContent(file, path, proceed, checksum.get()));
   if (table.file_checksum == checksum->GetChecksum()) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
@@ -77,15 +85,19 @@ absl::Status CheckTable(rocksdb::FSSequentialFile* file,
 
 }  // namespace
 
+absl::Status CheckChecksumKinds(rocksdb::DB* db, const std::string& directory) {
+  for (const rocksdb::LiveFileMetaData& table : TablesOf(db)) {
+    if (!HasChecksum(table)) continue;
+    RETURN_IF_ERROR(ChecksumLike(table, directory + table.name).status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTables(rocksdb::DB* db, rocksdb::FileSystem* file_system,
                          const std::string& directory,
                          const std::function<bool()>& proceed) {
   for (const rocksdb::LiveFileMetaData& table : TablesOf(db)) {
-    // Not written by us: only what its blocks say about themselves.
-    if (table.file_checksum_func_name ==
-        rocksdb::kUnknownFileChecksumFuncName) {
-      continue;
-    }
+    if (!HasChecksum(table)) continue;
     const std::string path = directory + table.name;
     std::unique_ptr<rocksdb::FSSequentialFile> file;
     const rocksdb::IOStatus opened = file_system->NewSequentialFile(

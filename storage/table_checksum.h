@@ -9,7 +9,7 @@ namespace baton {
 
 // Makes the checksums of whole table files, which RocksDB notes in its
 // manifest: XXH3 with 64 bits. RocksDB's own is CRC32c, which Debian's build
-// computes by tables: a quarter of a flush, a third of a merge. Asked for the
+// computes by look-up: a quarter of a flush, a third of a merge. Asked for the
 // checksum of a table by name it gives CRC32c too, for tables from before, and
 // nullptr for what it does not know. Thread-safe.
 std::shared_ptr<rocksdb::FileChecksumGenFactory> TableChecksums();
