@@ -77,17 +77,15 @@ bool Deletes(const Batch& batch, const std::string& key) {
                      });
 }
 
-// Any key that `batch` puts into the family of `letter`: a commit is in a table
-// as a whole or not at all. If none, `before`, or "" when that is deleted.
-std::string LastAfter(const Batch& batch, char letter,
-                      const std::string& before) {
+// A key that `batch` puts into the family of `letter`, if any: the last of
+// them, but any would do, because a commit is in a table as a whole or not.
+const std::string* PutInto(char letter, const Batch& batch) {
   const auto& writes = batch.writes();
   const auto put = std::find_if(
       writes.rbegin(), writes.rend(), [&](const Batch::Write& write) {
         return write.value.has_value() && write.key[0] == letter;
       });
-  if (put != writes.rend()) return put->key;
-  return Deletes(batch, before) ? "" : before;
+  return put == writes.rend() ? nullptr : &put->key;
 }
 
 }  // namespace
@@ -133,12 +131,30 @@ rocksdb::Status KeyFamilies::NoteLast(const Batch& batch,
                                       rocksdb::WriteBatch* to) {
   rocksdb::Status status;
   for (Family& family : families_) {
-    std::string last = LastAfter(batch, family.letter, family.last);
-    if (last == family.last || !status.ok()) continue;
-    status = to->Put(handles_[0], LastKey(family.letter), last);
-    family.last = std::move(last);
+    if (status.ok()) status = NoteLast(batch, &family, to);
   }
   return status;
+}
+
+rocksdb::Status KeyFamilies::NoteLast(const Batch& batch, Family* family,
+                                      rocksdb::WriteBatch* to) {
+  const std::string* const put = PutInto(family->letter, batch);
+  if (put != nullptr) {
+    family->last = *put;
+    return to->Put(handles_[0], LastKey(family->letter), *put);
+  }
+  rocksdb::Status status;
+  if (Deletes(batch, family->last)) {
+    family->last.clear();
+    status = to->Put(handles_[0], LastKey(family->letter), "");
+  }
+  // RocksDB 7.8.3 ends at an assertion when a flush fails in which a family has
+  // nothing to write: so each gets something with every commit. No such key is
+  // ever there, and it lies between the tables before it and behind it.
+  std::string behind =
+      family->last.empty() ? std::string(1, family->letter) : family->last;
+  behind.push_back('\0');
+  return status.ok() ? to->Delete(family->handle, behind) : status;
 }
 
 rocksdb::Status KeyFamilies::CheckComplete() const {

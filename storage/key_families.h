@@ -73,6 +73,9 @@ class KeyFamilies {
     std::string last;  // Empty: none, or deleted since.
   };
 
+  rocksdb::Status NoteLast(const Batch& batch, Family* family,
+                           rocksdb::WriteBatch* to);
+
   rocksdb::DB* const db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::vector<Family> families_;  // But the default one; ascending.
