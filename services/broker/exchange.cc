@@ -1,6 +1,7 @@
 #include "services/broker/exchange.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -580,10 +581,24 @@ void Exchange::DispatchQueue(Queue* queue, Instant now, StepResult* result) {
     }
     ledger_->Append(std::move(entry));
     Subscription& subscription = subscriptions_.at(consumer_id);
-    result->deliveries.push_back({.sink = subscription.sink,
-                                  .messages = std::move(messages),
-                                  .recipient = subscription.agency});
+    AddDeliveries(subscription, std::move(messages), result);
     if (subscription.once) EndSubscription(consumer_id);
+  }
+}
+
+void Exchange::AddDeliveries(const Subscription& subscription,
+                             std::vector<Handover> messages,
+                             StepResult* result) {
+  const size_t most =
+      subscription.once ? messages.size() : kMaxMessagesPerDelivery;
+  for (size_t begin = 0; begin < messages.size(); begin += most) {
+    const size_t end = std::min(begin + most, messages.size());
+    StepResult::Delivery& part = result->deliveries.emplace_back(
+        StepResult::Delivery{.sink = subscription.sink,
+                             .messages = {},
+                             .recipient = subscription.agency});
+    part.messages.assign(std::make_move_iterator(messages.begin() + begin),
+                         std::make_move_iterator(messages.begin() + end));
   }
 }
 

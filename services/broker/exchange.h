@@ -72,6 +72,10 @@ class Exchange {
   // them; others are read from the store again.
   static constexpr size_t kMaxRecentMessages = 4096;
   static constexpr size_t kMaxRecentBytes = 16 << 20;
+  // What a stream gets at once: its consumer begins with these while the next
+  // are opened, and 64 messages of 1 KiB are more than the 64 KiB that HTTP/2
+  // lets a server send before it hears from the client again.
+  static constexpr size_t kMaxMessagesPerDelivery = 40;
   // Settled copies of all queues that are not folded yet: bounds memory, and
   // what a start has to read, however many queues there are.
   static constexpr size_t kMaxUnfolded = 128 << 10;
@@ -166,6 +170,8 @@ class Exchange {
                    std::string reason, StepResult* result);
   void DispatchTouched(Instant now, StepResult* result);
   void DispatchQueue(Queue* queue, Instant now, StepResult* result);
+  void AddDeliveries(const Subscription& subscription,
+                     std::vector<Handover> messages, StepResult* result);
   void EndSubscription(uint64_t consumer_id);
   void Remember(uint64_t sequence, std::shared_ptr<const v1::Message> message,
                 StepResult* result);

@@ -21,6 +21,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -822,6 +823,20 @@ TEST_F(ExchangeTest, HandsOutMoreThanOneDispatchWithoutBeingAsked) {
   }
   exchange_.Step(std::move(commands));
   EXPECT_THAT(consumer->TakeTexts(), SizeIs(count));
+}
+
+TEST_F(ExchangeTest, AStreamGetsInPartsWhatACallGetsAtOnce) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 64; ++i) texts.push_back(absl::StrCat(i));
+  for (const std::string& text : texts) exchange_.Publish(text);
+  const auto stream = exchange_.Consume(kIntake, {.credit = 64});
+  EXPECT_EQ(stream->calls, 2);
+  EXPECT_THAT(stream->TakeTexts(), ElementsAreArray(texts));
+  exchange_.Unsubscribe(*stream);
+  for (const std::string& text : texts) exchange_.Publish(text);
+  const auto call = exchange_.Consume(kIntake, {.credit = 64, .once = true});
+  EXPECT_EQ(call->calls, 1);
+  EXPECT_THAT(call->TakeTexts(), ElementsAreArray(texts));
 }
 
 TEST_F(ExchangeTest, ANewStreamOfTheSameNameTakesTheLeasesOverAtOnce) {
