@@ -93,14 +93,15 @@ MetricFamilies QueueFamilies(const std::vector<v1::Queue>& queues,
   };
   families.push_back(MessagesOf(queues));
   add("baton_queue_oldest_urgent_seconds",
-      "How long the oldest urgent message has not been taken; 0: there is "
-      "none.",
+      "How long the oldest urgent message has not been acknowledged; 0: there "
+      "is none.",
       [now](const v1::Queue& queue) {
         return AgeOf(queue.has_oldest_urgent_due_time(),
                      queue.oldest_urgent_due_time(), now);
       });
   add("baton_queue_oldest_seconds",
-      "How long the oldest message has not been taken; 0: there is none.",
+      "How long the oldest message has not been acknowledged; 0: there is "
+      "none.",
       [now](const v1::Queue& queue) {
         return AgeOf(queue.has_oldest_due_time(), queue.oldest_due_time(), now);
       });

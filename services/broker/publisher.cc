@@ -146,19 +146,17 @@ absl::StatusOr<Publisher::Draft> Publisher::Check(
 }
 
 absl::Status Publisher::CheckRepeat(Draft* draft) {
+  if (FromProto(draft->message->idempotency_time()) <
+      ledger_->commit_time() - kIdempotencyWindow) {
+    return WithReason(
+        absl::FailedPreconditionError(
+            "the idempotency key is older than 90 days, so nobody promises to "
+            "know whether it is a repeat; check tracking, then use a new key"),
+        "IDEMPOTENCY_KEY_TOO_OLD");
+  }
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                    ledger_->Get(draft->fingerprint.key));
-  if (!bytes.has_value()) {
-    if (FromProto(draft->message->idempotency_time()) <
-        ledger_->commit_time() - kIdempotencyWindow) {
-      return WithReason(
-          absl::FailedPreconditionError(
-              "the idempotency key is older than 90 days, so nobody can tell "
-              "whether it is a repeat; check tracking, then use a new key"),
-          "IDEMPOTENCY_KEY_TOO_OLD");
-    }
-    return absl::OkStatus();
-  }
+  if (!bytes.has_value()) return absl::OkStatus();
   v1::IdempotencyRecord first;
   if (!first.ParseFromString(*bytes)) {
     return absl::DataLossError("an idempotency record is damaged");

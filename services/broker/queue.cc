@@ -257,7 +257,9 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
   total_bytes_ = 0;
   for (auto& [sequence, item] : items_) {
     Count(sequence, item);
-    lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
+    if (!WaitsForItsTime(item)) {
+      lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
+    }
     if (const v1::QueueEntry* const rare = FindRare(sequence, item);
         rare != nullptr && rare->expire_time_micros() != 0) {
       expiring_.insert({rare->expire_time_micros(), sequence});
@@ -290,10 +292,29 @@ void Queue::Uncount(uint64_t sequence, const Item& item) {
 
 void Queue::Insert(uint64_t sequence, Item item) {
   Count(sequence, item);
-  lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
   const auto it = items_.insert_or_assign(items_.end(), sequence, item);
-  Index(sequence, &it->second);
-  IndexHeads(item.key);
+  if (WaitsForItsTime(item)) {
+    Index(sequence, &it->second);
+  } else {
+    EnterLine(sequence, &it->second);
+  }
+}
+
+void Queue::EnterLine(uint64_t sequence, Item* item) {
+  const uint64_t key = item->key;
+  if (key == 0) return Index(sequence, item);
+  const uint64_t before[] = {lines_.First(key), lines_.FirstDanger(key)};
+  if (before[0] > sequence &&
+      items_.at(before[0]).state == v1::DELIVERY_STATE_LEASED) {
+    overtaken_[key] = before[0];
+  }
+  lines_.Add(key, sequence, static_cast<v1::Priority>(item->priority));
+  Index(sequence, item);
+  IndexHeads(key);
+  // Whoever was in front may be so no more.
+  for (const uint64_t head : before) {
+    if (head > sequence) Index(head, &items_.at(head));
+  }
 }
 
 void Queue::IndexHeads(uint64_t key) {
@@ -518,7 +539,9 @@ QueueEvent Queue::Settle(Items::iterator it, v1::DeliveryState state,
       .attempt = item.attempt,
       .receipt_conversation = item.opens_matters ? sequence : 0};
   const uint64_t key = item.key;
-  lines_.Remove(key, sequence, static_cast<v1::Priority>(item.priority));
+  if (!WaitsForItsTime(item)) {
+    lines_.Remove(key, sequence, static_cast<v1::Priority>(item.priority));
+  }
   Uncount(sequence, item);
   if (item.is_rare) {
     expiring_.erase({rare_.at(sequence)->expire_time_micros(), sequence});
@@ -639,10 +662,7 @@ void Queue::SetMode(v1::QueueMode mode, const std::string& reason,
 absl::Status Queue::CheckCancel(uint64_t sequence) const {
   const auto it = items_.find(sequence);
   if (it == items_.end()) return absl::NotFoundError("not unsettled");
-  if (it->second.state == v1::DELIVERY_STATE_DELAYED &&
-      it->second.attempt == 0) {
-    return absl::OkStatus();
-  }
+  if (WaitsForItsTime(it->second)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       MessageId(sequence), " is due in queue ", name_,
       " already: it can be withdrawn or corrected, but not cancelled"));
@@ -696,16 +716,7 @@ void Queue::Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
   item.is_rare = true;
   item.home = log_.Changed(sequence, 0);
   KeepRare(sequence, std::move(entry));
-  const uint64_t first = item.key == 0 ? 0 : lines_.First(item.key);
-  const uint64_t danger = item.key == 0 ? 0 : lines_.FirstDanger(item.key);
-  if (first > sequence && items_.at(first).state == v1::DELIVERY_STATE_LEASED) {
-    overtaken_[item.key] = first;
-  }
   Insert(sequence, item);
-  // Whoever was in front may be so no more.
-  for (const uint64_t head : {first, danger}) {
-    if (head != 0) Index(head, &items_.at(head));
-  }
 }
 
 // --- Looking.
@@ -809,9 +820,14 @@ Queue::Ticked Queue::Tick(Instant now) {
     const auto [ready_micros, sequence] = *delayed_.begin();
     Item& item = items_.at(sequence);
     Unindex(sequence, &item);
+    const bool enters = WaitsForItsTime(item);
     item.state = v1::DELIVERY_STATE_READY;
     Rare(sequence, &item)->set_state_time_micros(ready_micros);
-    Index(sequence, &item);
+    if (enters) {
+      EnterLine(sequence, &item);
+    } else {
+      Index(sequence, &item);
+    }
   }
   // A leased message may still be settled; it expires when it comes back.
   for (auto it = expiring_.begin();

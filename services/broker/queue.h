@@ -90,8 +90,10 @@ struct QueueEvent {
 // delay holds up its key; it goes out with the highest priority that waits
 // behind it. A dead-lettered head releases its key. Immediate danger overtakes:
 // of its key it waits only for earlier immediate danger, while everything later
-// waits for it. A dead letter that comes back stands where it was published: in
-// front of what is later, but for what is with a consumer just then.
+// waits for it. A message that is to be delivered later holds up nobody until
+// it is due. Then it stands where it was published, as a dead letter does that
+// comes back: in front of what is later, but for what is with a consumer just
+// then.
 //
 // A paused queue hands out nothing; what is leased goes on.
 //
@@ -294,7 +296,14 @@ class Queue {
   absl::Status ReplayAdded(const v1::QueueChanges& changes);
   absl::Status ReplaySettled(uint64_t commit, const v1::QueueChanges& changes);
 
+  // Delayed by whoever published it, and never delivered: it stands in no line,
+  // for nobody is to wait for it.
+  static bool WaitsForItsTime(const Item& item) {
+    return item.state == v1::DELIVERY_STATE_DELAYED && item.attempt == 0;
+  }
   void Insert(uint64_t sequence, Item item);
+  // Takes its place in publish order, which may be in front of others.
+  void EnterLine(uint64_t sequence, Item* item);
   // Counts a copy that is unsettled from now on, or no more.
   void Count(uint64_t sequence, const Item& item);
   void Uncount(uint64_t sequence, const Item& item);

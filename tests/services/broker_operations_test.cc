@@ -110,6 +110,7 @@ class BrokerOperationsTest : public testing::Test {
   void SetUp() override {
     broker_.Start(kAgencies, kAccess, disk_);
     hospital_ = v1::BrokerService::NewStub(broker_.DialAs(kHospital));
+    council_ = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
     admin_ = grpc::CreateChannel(
         absl::StrCat("127.0.0.1:", broker_.broker()->admin_grpc_port()),
         grpc::InsecureChannelCredentials());
@@ -123,6 +124,31 @@ class BrokerOperationsTest : public testing::Test {
     request.mutable_messages(0)->set_priority(priority);
     v1::PublishResponse response;
     return hospital_->Publish(&context, request, &response);
+  }
+
+  // The ack_id of the next message.
+  std::string Pull() {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::PullRequest request;
+    request.set_queue(kQueue);
+    request.set_max_messages(1);
+    v1::PullResponse response;
+    const grpc::Status status = council_->Pull(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.received_messages_size(), 1);
+    return response.received_messages().empty()
+               ? ""
+               : response.received_messages(0).ack_id();
+  }
+  grpc::Status Acknowledge(const std::string& ack_id) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    v1::AcknowledgeRequest request;
+    request.set_queue(kQueue);
+    request.add_ack_ids(ack_id);
+    v1::AcknowledgeResponse response;
+    return council_->Acknowledge(&context, request, &response);
   }
 
   std::string Page(const std::string& path) {
@@ -161,6 +187,7 @@ class BrokerOperationsTest : public testing::Test {
   const std::shared_ptr<AilingDisk> disk_ = std::make_shared<AilingDisk>();
   ServedBroker broker_;
   std::unique_ptr<v1::BrokerService::Stub> hospital_;
+  std::unique_ptr<v1::BrokerService::Stub> council_;
   std::shared_ptr<grpc::Channel> admin_;
 };
 
@@ -176,23 +203,7 @@ TEST_F(BrokerOperationsTest, ALowDiskKeepsRoomForDangerAndForWhatWasBegun) {
   disk_->SetFreeBytes(1 << 20);
   Until([&] { return !Publish(v1::PRIORITY_IMMEDIATE_DANGER).ok(); });
 
-  const auto council = v1::BrokerService::NewStub(broker_.DialAs(kCouncil));
-  grpc::ClientContext pulling;
-  SetDeadline(&pulling);
-  v1::PullRequest pull;
-  pull.set_queue(kQueue);
-  pull.set_max_messages(1);
-  v1::PullResponse pulled;
-  ASSERT_TRUE(council->Pull(&pulling, pull, &pulled).ok());
-  ASSERT_EQ(pulled.received_messages_size(), 1);
-  grpc::ClientContext acknowledging;
-  SetDeadline(&acknowledging);
-  v1::AcknowledgeRequest acknowledge;
-  acknowledge.set_queue(kQueue);
-  acknowledge.add_ack_ids(pulled.received_messages(0).ack_id());
-  v1::AcknowledgeResponse acknowledged;
-  EXPECT_TRUE(
-      council->Acknowledge(&acknowledging, acknowledge, &acknowledged).ok());
+  EXPECT_TRUE(Acknowledge(Pull()).ok());
 
   disk_->SetFreeBytes(std::nullopt);
   Until([&] { return Publish().ok(); });
@@ -233,6 +244,10 @@ TEST_F(BrokerOperationsTest, AnUrgentMessageThatNobodyTakesIsShown) {
   EXPECT_EQ(Metric(absl::StrCat("baton_queue_messages{queue=\"", kQueue,
                                 "\",state=\"ready\"}")),
             2);
+  const std::string urgent = Pull();
+  EXPECT_GT(Metric(oldest), 0) << "with a consumer, and not acknowledged";
+  EXPECT_TRUE(Acknowledge(urgent).ok());
+  EXPECT_EQ(Metric(oldest), 0);
 }
 
 TEST_F(BrokerOperationsTest, AScrapeIsAnsweredWhileTheDiskHangs) {

@@ -75,6 +75,29 @@ class BrokerStreamsTest : public testing::Test {
                                          : v1::PublishReceipt();
   }
 
+  // The first request of a stream that takes one message at a time.
+  static v1::StreamingPullRequest Opening(const std::string& consumer) {
+    v1::StreamingPullRequest request;
+    request.set_queue(kQueue);
+    request.set_max_outstanding_messages(1);
+    request.set_consumer(consumer);
+    return request;
+  }
+  using PullStream =
+      grpc::ClientReaderWriterInterface<v1::StreamingPullRequest,
+                                        v1::StreamingPullResponse>;
+  // The next message that comes.
+  static v1::ReceivedMessage NextOf(PullStream* stream) {
+    v1::StreamingPullResponse response;
+    while (response.received_messages().empty()) {
+      if (!stream->Read(&response)) {
+        ADD_FAILURE() << "the stream has ended";
+        return {};
+      }
+    }
+    return response.received_messages(0);
+  }
+
   grpc::Status GetMessage(const char* who, const std::string& message_id,
                           v1::GetMessageResponse* response) {
     const auto tracking = v1::TrackingService::NewStub(broker_.DialAs(who));
@@ -302,11 +325,83 @@ TEST_F(BrokerStreamsTest, AnAnswerThatIsHeldBackSaysByWhichLeases) {
   EXPECT_EQ(failures.violations(1).subject(), "a-78-2");
 }
 
-TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
-  v1::StreamingPullRequest request;
+// The lease is of the agency, not of the stream; whose credit it used gets it
+// back.
+TEST_F(BrokerStreamsTest, AnAckIdHoldsOnAnotherStream) {
+  grpc::ClientContext one_context;
+  grpc::ClientContext other_context;
+  const auto one = council_->StreamingPull(&one_context);
+  ASSERT_TRUE(one->Write(Opening("mash-1")));
+  const v1::PublishReceipt first = Publish(Flag());
+  const v1::ReceivedMessage received = NextOf(one.get());
+  EXPECT_EQ(received.message().message_id(), first.message_id());
+  const auto other = council_->StreamingPull(&other_context);
+  ASSERT_TRUE(other->Write(Opening("mash-2")));
+  const v1::PublishReceipt second = Publish(Flag());
+  EXPECT_EQ(NextOf(other.get()).message().message_id(), second.message_id());
+  v1::StreamingPullRequest acknowledge;
+  acknowledge.add_acknowledge_ids(received.ack_id());
+  ASSERT_TRUE(other->Write(acknowledge));
+  v1::StreamingPullResponse response;
+  while (response.settled().empty()) ASSERT_TRUE(other->Read(&response));
+  EXPECT_TRUE(response.settled(0).settled()) << response.settled(0).error();
+  EXPECT_EQ(response.settled(0).ack_id(), received.ack_id());
+  // The other one still holds the second message: only the first has credit.
+  const v1::PublishReceipt third = Publish(Flag());
+  EXPECT_EQ(NextOf(one.get()).message().message_id(), third.message_id());
+  one_context.TryCancel();
+  other_context.TryCancel();
+}
+
+TEST_F(BrokerStreamsTest, AnExclusiveStreamIsAlone) {
+  v1::StreamingPullRequest request = Opening("mash-1");
+  request.set_exclusive(true);
+  grpc::ClientContext one_context;
+  const auto one = council_->StreamingPull(&one_context);
+  ASSERT_TRUE(one->Write(request));
+  Publish(Flag());
+  NextOf(one.get());
+  grpc::ClientContext other_context;
+  const auto other = council_->StreamingPull(&other_context);
+  ASSERT_TRUE(other->Write(Opening("mash-2")));
+  v1::StreamingPullResponse response;
+  while (other->Read(&response)) {
+  }
+  const grpc::Status refused = other->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(),
+              HasSubstr("consumed exclusively by consumer mash-1"));
+  one_context.TryCancel();
+}
+
+TEST_F(BrokerStreamsTest, AnExtendedLeaseEndsWhenItSays) {
+  Publish(Flag());
+  const v1::ReceivedMessage received = Pull();
+  v1::ModifyAckDeadlineRequest request;
   request.set_queue(kQueue);
-  request.set_max_outstanding_messages(1);
-  request.set_consumer("mash-1");
+  request.add_ack_ids(received.ack_id());
+  *request.mutable_ack_deadline() = ToProto(absl::Seconds(600));
+  v1::ModifyAckDeadlineResponse response;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status =
+        council_->ModifyAckDeadline(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  EXPECT_GT(FromProto(response.lease_expire_time()),
+            FromProto(received.lease_expire_time()) + absl::Seconds(500));
+  v1::AcknowledgeRequest acknowledge;
+  acknowledge.set_queue(kQueue);
+  acknowledge.add_ack_ids(received.ack_id());
+  v1::AcknowledgeResponse done;
+  grpc::ClientContext context;
+  const grpc::Status status =
+      council_->Acknowledge(&context, acknowledge, &done);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+TEST_F(BrokerStreamsTest, AStreamThatIsReplacedIsToldBeforeItEnds) {
+  const v1::StreamingPullRequest request = Opening("mash-1");
   grpc::ClientContext first_context;
   const auto first = council_->StreamingPull(&first_context);
   ASSERT_TRUE(first->Write(request));

@@ -40,6 +40,14 @@ class ExchangeTest : public testing::Test {
   v1::DeskConfig* IntakeDesk() {
     return exchange_.config.mutable_agencies(0)->mutable_desks(0);
   }
+  // A message to kIntake with a copy to kDuty.
+  static v1::Message WithCopyToDuty() {
+    v1::Message message = TextMessage("a");
+    v1::Recipient* const copy = message.add_recipients();
+    *copy->mutable_address() = AddressOf(kDuty);
+    copy->set_role(v1::RECIPIENT_ROLE_COPY);
+    return message;
+  }
   v1::DeliveryRecord SettledOnDisk(const v1::PublishReceipt& receipt) {
     return exchange_.CopyOnDisk(kIntake, receipt);
   }
@@ -136,6 +144,24 @@ TEST_F(ExchangeTest, RetriesOfOneMomentAreSpread) {
 
 // --- What a sender may have.
 
+// Says which limit was reached, and when to try again.
+void ExpectLimit(const absl::Status& status, absl::string_view limit,
+                 absl::Duration retry_after) {
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  const auto detail = [&status](absl::string_view type) {
+    return std::string(
+        status.GetPayload(absl::StrCat("type.googleapis.com/google.rpc.", type))
+            .value_or(absl::Cord()));
+  };
+  google::rpc::QuotaFailure quota;
+  google::rpc::RetryInfo retry;
+  EXPECT_TRUE(quota.ParseFromString(detail("QuotaFailure")));
+  EXPECT_TRUE(retry.ParseFromString(detail("RetryInfo")));
+  ASSERT_EQ(quota.violations_size(), 1);
+  EXPECT_EQ(quota.violations(0).subject(), limit);
+  EXPECT_EQ(FromProto(retry.retry_delay()), retry_after);
+}
+
 class SenderQuotaTest : public ExchangeTest {
  protected:
   // Every sender's, unless it has its own.
@@ -156,7 +182,8 @@ TEST_F(SenderQuotaTest, UnsettledMessagesAreLimited) {
   EXPECT_TRUE(TryPublish().ok());
   EXPECT_TRUE(TryPublish().ok());
   const absl::Status refused = TryPublish();
-  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  ExpectLimit(refused, "sender_quota.max_unsettled_messages",
+              absl::Seconds(30));
   EXPECT_THAT(refused.message(), HasSubstr("emergency/RX1RA has 2 messages"));
   EXPECT_TRUE(TryPublish(v1::PRIORITY_IMMEDIATE_DANGER).ok());
   exchange_.Restart();
@@ -167,20 +194,26 @@ TEST_F(SenderQuotaTest, UnsettledMessagesAreLimited) {
 }
 
 TEST_F(SenderQuotaTest, UnsettledBytesAreLimited) {
-  LimitTo([](v1::SenderQuota* quota) { quota->set_max_unsettled_bytes(1); });
-  EXPECT_TRUE(absl::IsResourceExhausted(TryPublish()));
+  LimitTo([](v1::SenderQuota* quota) { quota->set_max_unsettled_bytes(6000); });
+  const auto publish = [this] {
+    return exchange_
+        .Publish(HospitalCaller(), TextMessage(std::string(4000, 'x')))
+        .status();
+  };
+  EXPECT_TRUE(publish().ok());
+  ExpectLimit(publish(), "sender_quota.max_unsettled_bytes", absl::Seconds(30));
+  exchange_.Restart();
+  ExpectLimit(publish(), "sender_quota.max_unsettled_bytes", absl::Seconds(30));
+  EXPECT_TRUE(exchange_.Ack(exchange_.Consume(kIntake)->Next()).ok());
+  EXPECT_TRUE(publish().ok());
 }
 
 TEST_F(SenderQuotaTest, TheRateIsLimitedOnTheAverageOfTenSeconds) {
   LimitTo(
       [](v1::SenderQuota* quota) { quota->set_max_messages_per_second(2); });
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(TryPublish().ok()) << i;
-  const absl::Status refused = TryPublish();
-  EXPECT_TRUE(absl::IsResourceExhausted(refused));
-  google::rpc::RetryInfo retry;
-  ASSERT_TRUE(retry.ParseFromString(std::string(
-      *refused.GetPayload("type.googleapis.com/google.rpc.RetryInfo"))));
-  EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
+  ExpectLimit(TryPublish(), "sender_quota.max_messages_per_second",
+              absl::Milliseconds(500));
   EXPECT_TRUE(TryPublish(v1::PRIORITY_IMMEDIATE_DANGER).ok());
   exchange_.Advance(absl::Milliseconds(500));
   EXPECT_TRUE(TryPublish().ok());
@@ -195,7 +228,7 @@ TEST_F(SenderQuotaTest, WhoseMessageWaitsTooLongPublishesNoMore) {
   exchange_.Advance(absl::Minutes(2));
   EXPECT_TRUE(TryPublish().ok());
   exchange_.Advance(absl::Seconds(2));
-  EXPECT_TRUE(absl::IsResourceExhausted(TryPublish()));
+  ExpectLimit(TryPublish(), "sender_quota.max_unsettled_age", absl::Minutes(1));
   EXPECT_TRUE(exchange_.Ack(exchange_.Consume(kIntake)->Next()).ok());
   EXPECT_TRUE(TryPublish().ok());
 }
@@ -625,6 +658,44 @@ TEST_F(ExchangeTest, ALeaseOfOneQueueSettlesNothingOnAnother) {
   EXPECT_TRUE(exchange_.Ack(message).ok());
 }
 
+TEST_F(ExchangeTest, EachCopyOfAMessageIsSettledForItself) {
+  const auto intake = exchange_.Consume(kIntake);
+  const auto duty = exchange_.Consume(kDuty);
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), WithCopyToDuty());
+  const v1::ReceivedMessage one = intake->Next();
+  const v1::ReceivedMessage other = duty->Next();
+  const auto rejected = exchange_.Settle({.caller = CouncilCaller(),
+                                          .kind = SettleKind::kReject,
+                                          .queue = kDuty,
+                                          .ack_ids = {other.ack_id()},
+                                          .reason = "cannot be read",
+                                          .duration = std::nullopt,
+                                          .done = nullptr});
+  ASSERT_TRUE(rejected.ok() && rejected->statuses[0].ok());
+  EXPECT_TRUE(exchange_.Ack(one).ok());
+  EXPECT_EQ(SettledOnDisk(receipt).state(), v1::DELIVERY_STATE_ACKNOWLEDGED);
+  EXPECT_EQ(exchange_.CopyOnDisk(kDuty, receipt).state(),
+            v1::DELIVERY_STATE_DEAD_LETTERED);
+}
+
+TEST_F(ExchangeTest, OneFullQueueRefusesEveryCopy) {
+  for (v1::DeskConfig& desk :
+       *exchange_.config.mutable_agencies(0)->mutable_desks()) {
+    if (desk.name() == "duty") desk.set_max_messages(1);
+  }
+  exchange_.Restart();
+  exchange_.Accept(HospitalCaller(), WithCopyToDuty());
+  const v1::Message message = WithCopyToDuty();
+  ExpectLimit(exchange_.Publish(HospitalCaller(), message).status(),
+              "max_messages", absl::Seconds(30));
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), SizeIs(1));
+  EXPECT_TRUE(exchange_.Ack(exchange_.Consume(kDuty)->Next(), kDuty).ok());
+  const v1::PublishReceipt receipt =
+      exchange_.Accept(HospitalCaller(), message);
+  EXPECT_FALSE(receipt.repeat());
+}
+
 TEST_F(ExchangeTest, SettlesTheValidIdsOfARequestWithOthers) {
   const auto consumer = exchange_.Consume(kIntake);
   const v1::PublishReceipt receipt = exchange_.Publish("a");
@@ -649,10 +720,13 @@ TEST_F(ExchangeTest, SettlesTheValidIdsOfARequestWithOthers) {
 TEST_F(ExchangeTest, DeadLettersAfterTheLastAttemptAndKeepsAllOfThem) {
   IntakeDesk()->set_max_delivery_attempts(3);
   exchange_.Restart();
-  const auto consumer = exchange_.Consume(kIntake, {.name = "one"});
+  const auto one = exchange_.Consume(kIntake, {.name = "one"});
   const v1::PublishReceipt receipt = exchange_.Publish("a", "key");
   exchange_.Publish("b", "key");
-  EXPECT_TRUE(exchange_.Nack(consumer->Next(), "full", kSecond).ok());
+  const absl::Time start = exchange_.clock().Now().wall;
+  EXPECT_TRUE(exchange_.Nack(one->Next(), "full", kSecond).ok());
+  exchange_.Unsubscribe(*one);
+  const auto consumer = exchange_.Consume(kIntake, {.name = "two"});
   exchange_.Advance(kSecond);
   consumer->Next();
   exchange_.Advance(absl::Seconds(60));
@@ -665,8 +739,20 @@ TEST_F(ExchangeTest, DeadLettersAfterTheLastAttemptAndKeepsAllOfThem) {
   EXPECT_EQ(dead.attempts(0).reason(), "full");
   EXPECT_EQ(dead.attempts(1).reason(), "");
   EXPECT_EQ(dead.attempts(2).reason(), "still full");
-  EXPECT_EQ(dead.attempts(2).consumer(), "one");
-  EXPECT_EQ(dead.attempts(2).delivery_attempt(), 3);
+  const struct {
+    const char* consumer;
+    absl::Duration ended;
+  } expected[] = {{"one", absl::ZeroDuration()},
+                  {"two", absl::Seconds(61)},
+                  {"two", absl::Seconds(61)}};
+  for (int i = 0; i < 3; ++i) {
+    const auto& attempt = dead.attempts(i);
+    EXPECT_EQ(attempt.consumer(), expected[i].consumer) << i;
+    EXPECT_EQ(attempt.delivery_attempt(), i + 1);
+    EXPECT_EQ(absl::FromUnixMicros(attempt.end_time_micros()),
+              start + expected[i].ended)
+        << i;
+  }
   EXPECT_TRUE(IsDeadLetter(receipt));
   EXPECT_THAT(exchange_.Leaves(v1::AUDIT_TYPE_DEAD_LETTERED), SizeIs(1));
   EXPECT_THAT(consumer->TakeTexts(), ElementsAre("b")) << "the key is released";
@@ -1043,18 +1129,7 @@ TEST_F(ExchangeTest, AFullQueueRefusesWithDetails) {
   exchange_.Publish("b");
   const absl::Status status =
       exchange_.Publish(HospitalCaller(), TextMessage("c")).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  google::rpc::QuotaFailure quota;
-  google::rpc::RetryInfo retry;
-  const auto payload = [&status](const char* type) {
-    return std::string(
-        status.GetPayload(absl::StrCat("type.googleapis.com/google.rpc.", type))
-            .value());
-  };
-  ASSERT_TRUE(quota.ParseFromString(payload("QuotaFailure")));
-  ASSERT_TRUE(retry.ParseFromString(payload("RetryInfo")));
-  EXPECT_EQ(quota.violations(0).subject(), "max_messages");
-  EXPECT_EQ(retry.retry_delay().seconds(), 30);
+  ExpectLimit(status, "max_messages", absl::Seconds(30));
   const auto consumer = exchange_.Consume(kIntake);
   EXPECT_TRUE(exchange_.Ack(consumer->Next()).ok());
   exchange_.Publish("c");

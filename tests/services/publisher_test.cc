@@ -191,6 +191,19 @@ TEST_F(PublisherTest, AKeyOlderThanNinetyDaysIsRefused) {
   EXPECT_EQ(ReasonOf(status), "IDEMPOTENCY_KEY_TOO_OLD");
 }
 
+TEST_F(PublisherTest, ARepeatOlderThanNinetyDaysIsRefused) {
+  const v1::Message message = TextMessage("a");
+  const v1::PublishReceipt first = exchange_.Accept(HospitalCaller(), message);
+  exchange_.Advance(absl::Hours(24 * 90));
+  EXPECT_EQ(exchange_.Accept(HospitalCaller(), message).message_id(),
+            first.message_id());
+  exchange_.Advance(absl::Seconds(1));
+  const absl::Status status = Refused(HospitalCaller(), message);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(status), "IDEMPOTENCY_KEY_TOO_OLD");
+  EXPECT_THAT(exchange_.Consume(kIntake)->TakeAll(), SizeIs(1));
+}
+
 // A map has no order of its own, on the wire neither.
 TEST_F(PublisherTest, TheOrderOfAttributesMakesNoDifference) {
   v1::Message message = TextMessage("a");

@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -175,6 +176,50 @@ TEST_F(QueueTest, OneKeyDoesNotHideWhatIsBehindIt) {
   for (const Leased& one : Step()) sequences.push_back(one.sequence);
   EXPECT_THAT(sequences,
               ElementsAre(1, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210));
+}
+
+TEST_F(QueueTest, ADelayedMessageHoldsNobodyUpAndTakesItsPlaceWhenDue) {
+  queue_->Add({.copy = {.sequence = 1, .ordering_key_hash = 7},
+               .sender = "police/E1",
+               .deliver_time = now_.wall + absl::Seconds(30)},
+              now_);
+  Add(2, /*key=*/7);
+  Add(3, /*key=*/7);
+  Subscribe(1, 10, "one");
+  EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 2)));
+  Restart();
+  Subscribe(2, 10, "one");
+  const std::vector<Leased> second = Step();
+  ASSERT_THAT(second, ElementsAre(Field(&Leased::sequence, 2)));
+  Ack(second[0]);
+  const std::vector<Leased> third = Step();
+  ASSERT_THAT(third, ElementsAre(Field(&Leased::sequence, 3)));
+  Advance(absl::Seconds(31));
+  Add(4, /*key=*/7);
+  EXPECT_THAT(Step(), IsEmpty());  // Due, and 3 is with a consumer.
+  Ack(third[0]);
+  const std::vector<Leased> first = Step();
+  ASSERT_THAT(first, ElementsAre(Field(&Leased::sequence, 1)));
+  Ack(first[0]);
+  EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 4)));
+}
+
+TEST_F(QueueTest, WhatIsDueAfterARestartWaitsForTheLeaseOfItsKey) {
+  queue_->Add({.copy = {.sequence = 1, .ordering_key_hash = 7},
+               .sender = "police/E1",
+               .deliver_time = now_.wall + absl::Seconds(30)},
+              now_);
+  Add(2, /*key=*/7);
+  Subscribe(1, 10, "one");
+  const std::vector<Leased> second = Step();
+  ASSERT_THAT(second, SizeIs(1));
+  Advance(absl::Seconds(31));
+  EXPECT_THAT(Step(), IsEmpty());
+  Restart();
+  Subscribe(2, 10, "two");
+  EXPECT_THAT(Step(), IsEmpty());
+  Ack(second[0]);
+  EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 1)));
 }
 
 // A message that waits for weeks does not keep the log of those weeks.

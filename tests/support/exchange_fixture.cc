@@ -86,6 +86,11 @@ void TestConsumer::Deliver(std::vector<v1::ReceivedMessage> messages) {
   }
 }
 
+void TestConsumer::Notify(v1::ConsumerNotice notice) {
+  EXPECT_TRUE(ended.ok()) << "told after its end: " << notice.text();
+  notices.push_back(std::move(notice));
+}
+
 v1::ReceivedMessage TestConsumer::Next() {
   if (received_.empty()) {
     ADD_FAILURE() << "nothing was delivered from " << queue;

@@ -97,9 +97,7 @@ class TestConsumer final : public DeliverySink {
       : id(consumer_id), queue(std::move(queue_name)) {}
 
   void Deliver(std::vector<v1::ReceivedMessage> messages) override;
-  void Notify(v1::ConsumerNotice notice) override {
-    notices.push_back(std::move(notice));
-  }
+  void Notify(v1::ConsumerNotice notice) override;
   void End(absl::Status why) override { ended = std::move(why); }
 
   // The oldest delivery not yet taken from here; fails the test when there is

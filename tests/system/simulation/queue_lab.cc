@@ -266,11 +266,12 @@ void QueueLab::Delivered(size_t number, const v1::ReceivedMessage& message) {
   CheckDelivery(queue, marker, message);
   Copy& copy = letters_.at(marker).copies.at(queue);
   copy.last_attempt = message.delivery_attempt();
+  copy.seen_in_life = broker_.life();
   copy.held_in_life = broker_.life();
   copy.held_by = number;
   copy.held_until = world_.now() + kAckDeadline;
-  // Its lease may be the last one, and run out.
-  if (message.delivery_attempt() >= kMaxAttempts) copy.in_question = true;
+  // Nothing has settled it so far. Its lease may be the last one, and run out.
+  copy.in_question = message.delivery_attempt() >= kMaxAttempts;
   if (HasMark(message.message(), v1::MARK_CODE_CAME_BACK)) Did("came back");
   // Most are fast; who takes longer than the lease is late.
   const absl::Duration work =
@@ -316,9 +317,17 @@ void QueueLab::CheckOrder(const std::string& queue, const Letter& letter) {
       continue;
     }
     const Copy& there = copy->second;
-    const bool surely_waits = other.sequence < letter.sequence &&
-                              !there.in_question && !other.cancel_asked &&
-                              !other.message.has_expire_time();
+    // What is to be delivered later stands in no line before it is due.
+    const bool in_line =
+        !other.message.has_deliver_time() || there.last_attempt > 0;
+    // What left in a life that is over may have been the last attempt, and
+    // nobody saw it.
+    const bool in_question =
+        there.in_question || there.purge_asked || other.cancel_asked ||
+        other.message.has_expire_time() ||
+        (there.last_attempt > 0 && there.seen_in_life != broker_.life());
+    const bool surely_waits =
+        other.sequence < letter.sequence && in_line && !in_question;
     EXPECT_FALSE(surely_waits)
         << letter.message.idempotency_key() << " before " << marker;
     const bool surely_held =
@@ -341,7 +350,8 @@ void QueueLab::Settle(const std::string& queue, const std::string& marker,
                         .done = nullptr};
   // What a life of the broker that is over knows nothing of, it finds on disk.
   if (!broker_.up() || choice >= 97) return;
-  copy.in_question = true;
+  // A nack and an extension settle nothing but the last attempt.
+  if (choice < 66 || choice >= 86) copy.in_question = true;
   copy.held_in_life = 0;
   if (choice >= 94) return AnswerWithLetter(queue, marker, ack_id);
   std::string what = "acknowledge";
@@ -484,7 +494,7 @@ void QueueLab::Purge(const std::string& queue) {
        act.request.set_request_id(absl::StrCat("purge-", ++last_request_));
        for (auto& [marker, letter] : letters_) {
          const auto copy = letter.copies.find(queue);
-         if (copy != letter.copies.end()) copy->second.in_question = true;
+         if (copy != letter.copies.end()) copy->second.purge_asked = true;
        }
        Do(std::move(act), [this](const absl::StatusOr<v1::Job>& job) {
          Did(job.ok() ? "purge" : "purge: refused");
@@ -553,8 +563,10 @@ std::string QueueLab::StillWaits(const std::string& marker,
     return letter.message.has_expire_time() ? "" : "is not published";
   }
   FindCopiesCommand command;
+  std::vector<bool> acknowledged;  // Before it was asked for.
   for (const auto& [queue, copy] : letter.copies) {
     command.copies.push_back({.queue = queue, .sequence = letter.sequence});
+    acknowledged.push_back(copy.acknowledged);
   }
   std::vector<std::optional<v1::DeliveryRecord>> found;
   command.done = [&found](auto result) { found = *std::move(result); };
@@ -578,7 +590,7 @@ std::string QueueLab::StillWaits(const std::string& marker,
       EXPECT_EQ(copy.last_attempt, 0) << marker;
       continue;
     }
-    if (copy.acknowledged) {
+    if (acknowledged[i]) {
       EXPECT_EQ(record->state(), v1::DELIVERY_STATE_ACKNOWLEDGED) << marker;
     }
     if (record->state() != v1::DELIVERY_STATE_ACKNOWLEDGED &&

@@ -42,8 +42,11 @@ class QueueLab {
   // One queue's copy, as those who asked know it.
   struct Copy {
     int last_attempt = 0;
+    uint64_t seen_in_life = 0;  // In which life of the broker that was.
     bool acknowledged = false;  // And told so.
-    bool in_question = false;   // Something was asked that may settle it.
+    // Something was asked since the last delivery that may settle it.
+    bool in_question = false;
+    bool purge_asked = false;
     // With a reader's present stream for sure until `held_until`, in this life
     // of the broker.
     uint64_t held_in_life = 0;
