@@ -170,19 +170,20 @@ absl::StatusOr<v1::GetConversationResponse> BrokerMachine::GetConversation(
 }
 
 uint64_t BrokerMachine::Pull(const Identity& caller, const std::string& queue,
-                             const std::string& consumer,
+                             Consumer consumer,
                              std::shared_ptr<DeliverySink> sink) {
   EXPECT_TRUE(access_->CheckConsume(caller.agency, queue).ok()) << queue;
-  const uint64_t id = ++last_stream_;
+  consumer.id = ++last_stream_;
+  if (consumer.max_messages == 0) consumer.max_messages = kCredit;
+  if (consumer.max_bytes == 0) consumer.max_bytes = kCreditBytes;
+  if (consumer.ack_deadline == absl::ZeroDuration()) {
+    consumer.ack_deadline = kAckDeadline;
+  }
   Submit(SubscribeCommand{.caller = caller,
                           .queue = queue,
-                          .consumer = {.id = id,
-                                       .name = consumer,
-                                       .max_messages = kCredit,
-                                       .max_bytes = kCreditBytes,
-                                       .ack_deadline = kAckDeadline},
+                          .consumer = std::move(consumer),
                           .sink = std::move(sink)});
-  return id;
+  return last_stream_;
 }
 
 void BrokerMachine::EndPull(const std::string& queue, uint64_t id) {

@@ -51,10 +51,10 @@ class BrokerMachine final : public Machine {
   // Anything else, without the checks that its RPC makes.
   void Do(Command command) { Submit(std::move(command)); }
 
-  // Streams; each returns its number.
+  // Streams; each returns its number. What `consumer` leaves open is as clients
+  // have it; its id is the machine's to give.
   uint64_t Pull(const Identity& caller, const std::string& queue,
-                const std::string& consumer,
-                std::shared_ptr<DeliverySink> sink);
+                Consumer consumer, std::shared_ptr<DeliverySink> sink);
   void EndPull(const std::string& queue, uint64_t id);
   using Watcher = std::function<void(const v1::Conversation&)>;
   uint64_t Watch(const Identity& caller, Watcher watcher);

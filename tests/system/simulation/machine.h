@@ -35,6 +35,7 @@ class Machine {
   uint64_t life() const { return life_; }
   const std::string& name() const { return name_; }
   MachineClock& clock() { return clock_; }
+  const MachineClock& clock() const { return clock_; }
   // From now on the power stays.
   void Calm();
   int crashes() const { return crashes_; }

@@ -105,7 +105,7 @@ class SimLink::Stream final : public std::enable_shared_from_this<Stream> {
     previous_ = absl::ZeroDuration();
     if (!queue_.empty()) {
       id_ = parts_.broker->Pull(
-          parts_.identity, queue_, parts_.consumer,
+          parts_.identity, queue_, {.name = parts_.consumer},
           std::make_shared<Outlet>(weak_from_this(), attempt));
       return;
     }

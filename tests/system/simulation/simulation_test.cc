@@ -77,11 +77,42 @@ TEST(QueueLabTest, Seeds) {
       return;
     }
   }
-  if (count < 5) return;
-  for (const char* what :
-       {"publish", "stream", "repeat", "acknowledge", "nack", "reject",
-        "extend", "late", "answer", "came back", "redrive", "cancel", "purge",
-        "QUEUE_MODE_PAUSED", "QUEUE_MODE_DRAINING"}) {
+  if (count < 20) return;
+  for (const char* what : {"publish",
+                           "stream",
+                           "repeat",
+                           "repeat: too late",
+                           "publish: too late",
+                           "IDEMPOTENCY_KEY_REUSED",
+                           "limit: max_messages",
+                           "limit: queue_mode",
+                           "limit: sender_quota.max_messages_per_second",
+                           "limit: sender_quota.max_unsettled_messages",
+                           "acknowledge",
+                           "nack",
+                           "reject",
+                           "extend",
+                           "late",
+                           "answer",
+                           "overtook",
+                           "grant",
+                           "leave",
+                           "QUEUE_IN_USE",
+                           "CONSUMER_REPLACED",
+                           "CONSUMER_STALLED",
+                           "NOTICE_CODE_LEASES_EXPIRED",
+                           "QUEUE_MODE_PAUSED",
+                           "QUEUE_MODE_DRAINING",
+                           "cancel",
+                           "redrive",
+                           "redrive: dry run",
+                           "came back",
+                           "JOB_STATE_CANCELLED",
+                           "jobs",
+                           "purge",
+                           "purge: not confirmed",
+                           "browse",
+                           "replay"}) {
     EXPECT_GT(done[what], 0) << what << " never happened";
   }
 }
