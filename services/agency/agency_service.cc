@@ -133,7 +133,8 @@ absl::StatusOr<std::unique_ptr<AgencyService>> AgencyService::Open(
       parts->store,
       AgencyStore::Open(parts->database.get(), std::move(disk_key), random));
   parts->loop = std::make_unique<AgencyLoop>(parts->store.get(), clock);
-  parts->streams = std::make_unique<StreamRegistry>(kMaxStreams, kMaxStreams);
+  parts->streams =
+      std::make_unique<StreamRegistry>("streams", kMaxStreams, kMaxStreams);
   ASSIGN_OR_RETURN(parts->link,
                    GrpcExchangeLink::Create(config.exchange(), config.tls(),
                                             absl::StrCat("baton-", owner),

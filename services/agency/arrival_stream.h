@@ -46,10 +46,7 @@ class ArrivalStream final : public grpc::ServerBidiReactor<Request, Response> {
         desk_(desk),
         stream_id_(stream_id),
         caller_(agency->Identify(*context)),
-        pump_(std::make_shared<Pump>(
-            [this](const Response* response) { this->StartWrite(response); },
-            [this](grpc::Status status) { this->Finish(std::move(status)); },
-            kMaxPendingResponses)) {
+        pump_(std::make_shared<Pump>(this, context, kMaxPendingResponses)) {
     if (!caller_.ok()) {
       pump_->End(caller_.status());
       return;

@@ -83,10 +83,8 @@ class CaseWatch final : public grpc::ServerWriteReactor<Response> {
   CaseWatch(Parts parts, grpc::CallbackServerContext* context,
             std::string reference)
       : parts_(std::move(parts)),
-        pump_(std::make_shared<ResponsePump<Response>>(
-            [this](const Response* response) { this->StartWrite(response); },
-            [this](grpc::Status status) { this->Finish(std::move(status)); },
-            kMaxPendingResponses)) {
+        pump_(std::make_shared<ResponsePump<Response>>(this, context,
+                                                       kMaxPendingResponses)) {
     const absl::Status opened = Open(context, std::move(reference));
     if (!opened.ok()) pump_->End(opened);
   }

@@ -195,14 +195,7 @@ class FetchDocumentStream::Passage final
         desk_(desk),
         caller_(agency->Identify(*context)),
         request_(std::move(request)),
-        pump_(std::make_shared<Pump>(
-            [reactor](const v1::FetchDocumentResponse* response) {
-              reactor->StartWrite(response);
-            },
-            [reactor](grpc::Status status) {
-              reactor->Finish(std::move(status));
-            },
-            kMaxPendingResponses)) {}
+        pump_(std::make_shared<Pump>(reactor, context, kMaxPendingResponses)) {}
 
   void Start() {
     const absl::Status opened = Open();

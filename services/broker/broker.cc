@@ -55,6 +55,7 @@ constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 constexpr absl::Duration kReconnectDelay = absl::Seconds(1);
 constexpr absl::Duration kMinCallGrace = absl::Milliseconds(500);
 constexpr int kMaxWaitingPulls = 4096;
+constexpr int kMaxWaitingPullsPerAgency = 512;
 constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
 // Logs, connections without a stream, the admin listener.
 constexpr int kSpareFileHandles = 256;
@@ -319,10 +320,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
                                                  std::move(options));
 
   parts->streams = std::make_unique<StreamRegistry>(
-      MaxStreams(config),
+      "streams", MaxStreams(config),
       OrDefault(config.limits().max_streams_per_agency(), 64));
-  parts->pulls =
-      std::make_unique<StreamRegistry>(kMaxWaitingPulls, kMaxWaitingPulls);
+  parts->pulls = std::make_unique<StreamRegistry>(
+      "waiting_pulls", kMaxWaitingPulls, kMaxWaitingPullsPerAgency);
   parts->readers = std::make_unique<Executor>(kReaderThreads, kMaxPendingReads);
   parts->doorway = std::make_unique<Doorway>(
       parts->identities.get(), parts->sequencer.get(), parts->readers.get());

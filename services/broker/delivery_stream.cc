@@ -83,17 +83,26 @@ DeliveryStream::DeliveryStream(const DeliveryStreamParts& parts,
     : parts_(parts),
       consumer_id_(consumer_id),
       caller_(parts.doorway->Identify(*context)),
-      pump_(std::make_shared<Pump>(
-          [this](const v1::StreamingPullResponse* response) {
-            StartWrite(response);
-          },
-          [this](grpc::Status status) { Finish(std::move(status)); },
-          kMaxPendingResponses)) {
-  if (!caller_.ok()) {
-    Fail(caller_.status());
-    return;
+      pump_(std::make_shared<Pump>(this, context, kMaxPendingResponses)) {
+  const absl::Status registered = caller_.ok() ? Register() : caller_.status();
+  if (registered.ok()) {
+    StartRead(&request_);
+  } else {
+    Fail(registered);
   }
-  StartRead(&request_);
+}
+
+// Before the first request, which may never come.
+absl::Status DeliveryStream::Register() {
+  ASSIGN_OR_RETURN(registration_,
+                   parts_.streams->Add(caller_->agency, pump_,
+                                       [pump = pump_, clock = parts_.clock] {
+                                         v1::StreamingPullResponse heartbeat;
+                                         *heartbeat.mutable_heartbeat_time() =
+                                             ToProto(clock->Now().wall);
+                                         pump->Send(std::move(heartbeat));
+                                       }));
+  return absl::OkStatus();
 }
 
 void DeliveryStream::OnReadDone(bool ok) {
@@ -128,16 +137,6 @@ absl::Status DeliveryStream::Open() {
   }
   RETURN_IF_ERROR(faults.ToStatus());
 
-  ASSIGN_OR_RETURN(registration_,
-                   parts_.streams->Add(caller_->agency, pump_,
-                                       [pump = pump_, clock = parts_.clock] {
-                                         v1::StreamingPullResponse heartbeat;
-                                         *heartbeat.mutable_heartbeat_time() =
-                                             ToProto(clock->Now().wall);
-                                         pump->Send(std::move(heartbeat));
-                                       }));
-  // Again: a desk that went in between has ended the streams registered then.
-  RETURN_IF_ERROR(CheckInDirectory());
   queue_ = request_.queue();
   SubscribeCommand command{.caller = *caller_,
                            .queue = queue_,
@@ -219,8 +218,8 @@ void DeliveryStream::OnCancel() {
 
 void DeliveryStream::OnDone() {
   pump_->Detach();
-  if (registration_ != 0) {
-    parts_.streams->Remove(registration_);
+  if (registration_ != 0) parts_.streams->Remove(registration_);
+  if (!queue_.empty()) {
     // Best effort: a stopping sequencer forgets its consumers anyhow.
     (void)parts_.sequencer->Submit(
         UnsubscribeCommand{.queue = queue_, .consumer_id = consumer_id_});

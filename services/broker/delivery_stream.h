@@ -67,6 +67,7 @@ class DeliveryStream final
   using Pump = ResponsePump<v1::StreamingPullResponse>;
   class Outlet;
 
+  absl::Status Register();
   absl::Status Open();
   absl::Status CheckInDirectory() const;
   absl::Status Continue();

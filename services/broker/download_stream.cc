@@ -75,14 +75,7 @@ class DownloadStream::Download final
       : parts_(parts),
         caller_(parts.doorway->Identify(*context)),
         request_(std::move(request)),
-        pump_(std::make_shared<Pump>(
-            [reactor](const v1::DownloadAttachmentResponse* response) {
-              reactor->StartWrite(response);
-            },
-            [reactor](grpc::Status status) {
-              reactor->Finish(std::move(status));
-            },
-            kMaxPendingResponses)) {}
+        pump_(std::make_shared<Pump>(reactor, context, kMaxPendingResponses)) {}
 
   void Start() {
     const absl::Status opened = Open();

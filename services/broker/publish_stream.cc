@@ -87,6 +87,7 @@ class PublishStream::State final : public OpenStream {
   }
 
   void End(absl::Status status) override { pump_->End(std::move(status)); }
+  void Beat() override { pump_->Beat(); }
 
   // Every message that was taken has its result before the end.
   void Drain(absl::Status status) override ABSL_LOCKS_EXCLUDED(mu_) {
@@ -135,12 +136,7 @@ PublishStream::PublishStream(const DeliveryStreamParts& parts,
     : parts_(parts),
       limits_(limits),
       caller_(parts.doorway->Identify(*context)),
-      pump_(std::make_shared<Pump>(
-          [this](const v1::StreamingPublishResponse* response) {
-            StartWrite(response);
-          },
-          [this](grpc::Status status) { Finish(std::move(status)); },
-          kMaxPendingResponses)),
+      pump_(std::make_shared<Pump>(this, context, kMaxPendingResponses)),
       state_(std::make_shared<State>(pump_)) {
   const absl::Status opened = caller_.ok() ? Open() : caller_.status();
   if (opened.ok()) {

@@ -266,10 +266,7 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
     }
     if (item.state != v1::DELIVERY_STATE_LEASED) continue;
     leases_.at(sequence).deadline = now.steady + ack_deadline;
-    // Lines grow in publish order here: whoever is in front is there already.
-    if (item.key != 0 && lines_.First(item.key) != sequence) {
-      overtaken_[item.key] = sequence;
-    }
+    NoteLeased(sequence, item);
   }
   for (auto& [sequence, item] : items_) Index(sequence, &item);
 }
@@ -304,10 +301,6 @@ void Queue::EnterLine(uint64_t sequence, Item* item) {
   const uint64_t key = item->key;
   if (key == 0) return Index(sequence, item);
   const uint64_t before[] = {lines_.First(key), lines_.FirstDanger(key)};
-  if (before[0] > sequence &&
-      items_.at(before[0]).state == v1::DELIVERY_STATE_LEASED) {
-    overtaken_[key] = before[0];
-  }
   lines_.Add(key, sequence, static_cast<v1::Priority>(item->priority));
   Index(sequence, item);
   IndexHeads(key);
@@ -343,7 +336,8 @@ bool Queue::IsHeadOfKey(uint64_t sequence, const Item& item) const {
   if (item.priority == v1::PRIORITY_IMMEDIATE_DANGER) {
     return sequence == lines_.FirstDanger(item.key);
   }
-  return sequence == lines_.First(item.key) && !overtaken_.contains(item.key);
+  return sequence == lines_.First(item.key) &&
+         !leased_of_key_.contains(item.key);
 }
 
 void Queue::Index(uint64_t sequence, Item* item) {
@@ -469,11 +463,16 @@ void Queue::ReturnCredit(uint64_t sequence, const Item& item) {
   consumers_.Returned(leases_.at(sequence).consumer_id, item.size_bytes);
 }
 
+void Queue::NoteLeased(uint64_t sequence, const Item& item) {
+  if (item.key == 0 || item.priority == v1::PRIORITY_IMMEDIATE_DANGER) return;
+  leased_of_key_[item.key] = sequence;
+}
+
 void Queue::EndLease(uint64_t sequence, const Item& item) {
   leases_.erase(sequence);
-  const auto waited_for = overtaken_.find(item.key);
-  if (waited_for != overtaken_.end() && waited_for->second == sequence) {
-    overtaken_.erase(waited_for);
+  const auto leased = leased_of_key_.find(item.key);
+  if (leased != leased_of_key_.end() && leased->second == sequence) {
+    leased_of_key_.erase(leased);
   }
 }
 
@@ -884,6 +883,7 @@ std::vector<Leased> Queue::Dispatch(Instant now) {
                          .consumer = consumer->name,
                          .deadline = now.steady + consumer->ack_deadline,
                          .time_micros = absl::ToUnixMicros(now.wall)};
+    NoteLeased(sequence, item);
     log_.Leased(sequence, consumer->name);
     Index(sequence, &item);
     consumers_.Took(consumer->id, item.size_bytes);

@@ -320,6 +320,7 @@ class Queue {
   void ReturnCredit(uint64_t sequence, const Item& item);
   // The consumer that has the lease shows that it lives.
   void NoteSign(uint64_t sequence);
+  void NoteLeased(uint64_t sequence, const Item& item);
   // The lease, which there may be, ends.
   void EndLease(uint64_t sequence, const Item& item);
   void KeepAttempt(uint64_t sequence, const std::string& reason, Instant now,
@@ -358,9 +359,9 @@ class Queue {
   absl::btree_set<std::pair<absl::Duration, uint64_t>> deadlines_;
   // URGENT and IMMEDIATE_DANGER, by when they were first due.
   absl::btree_set<std::pair<int64_t, uint64_t>> urgent_;
-  // By ordering key: the leased message that one in front of it, which came
-  // back, waits for.
-  absl::flat_hash_map<uint64_t, uint64_t> overtaken_;
+  // By ordering key: its one message with a consumer that is not immediate
+  // danger. Whoever has entered the line in front of it waits for it.
+  absl::flat_hash_map<uint64_t, uint64_t> leased_of_key_;
   absl::btree_set<uint64_t> dead_letters_;
 
   Consumers consumers_;

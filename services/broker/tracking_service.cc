@@ -173,12 +173,8 @@ class ConversationWatch final
   ConversationWatch(const TrackingServiceImpl::Parts& parts,
                     grpc::CallbackServerContext* context)
       : parts_(parts),
-        pump_(std::make_shared<WatchHub::Pump>(
-            [this](const v1::WatchConversationsResponse* response) {
-              StartWrite(response);
-            },
-            [this](grpc::Status status) { Finish(std::move(status)); },
-            kMaxPendingResponses)) {
+        pump_(std::make_shared<WatchHub::Pump>(this, context,
+                                               kMaxPendingResponses)) {
     const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
     const absl::Status opened =
         caller.ok() ? Open(caller->agency) : caller.status();

@@ -33,14 +33,10 @@ std::set<std::string> WithWhole(std::set<std::string> services) {
 class HealthService::Watcher final
     : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  Watcher(HealthService* service, bool known)
+  Watcher(HealthService* service, grpc::CallbackServerContext* context,
+          bool known)
       : service_(service),
-        pump_(std::make_shared<Pump>(
-            [this](const HealthCheckResponse* response) {
-              StartWrite(response);
-            },
-            [this](grpc::Status status) { Finish(std::move(status)); },
-            kMaxPendingChanges)) {
+        pump_(std::make_shared<Pump>(this, context, kMaxPendingChanges)) {
     const absl::Status added = service_->Add(&id_, {pump_, known});
     if (!added.ok()) pump_->End(added);
   }
@@ -118,8 +114,8 @@ grpc::ServerUnaryReactor* HealthService::Check(
 }
 
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
-    grpc::CallbackServerContext*, const HealthCheckRequest* request) {
-  return new Watcher(this, Knows(request->service()));
+    grpc::CallbackServerContext* context, const HealthCheckRequest* request) {
+  return new Watcher(this, context, Knows(request->service()));
 }
 
 }  // namespace baton

@@ -74,6 +74,8 @@ int RunProcess(int argc, char** argv, absl::string_view name,
     return 0;
   }
 
+  // A file that may not grow is a full disk, which is told of like one.
+  ::signal(SIGXFSZ, SIG_IGN);
   // Blocked before any thread starts, so that all inherit it. SIGUSR1 ends
   // the waiting thread when the service stops by itself.
   sigset_t signals;

@@ -19,18 +19,31 @@ namespace baton {
 // Finish, nothing after it. The rules of gRPC's reactors live here, once.
 //
 // A stream whose reader does not keep up ends with RESOURCE_EXHAUSTED and
-// says so; it is never left hanging.
+// says so; whoever does not fetch even that is cut off. Nothing is left
+// hanging.
 //
-// Thread-safe. `write` and `finish` start gRPC operations, which do not block;
-// they are called under the mutex, so that a write cannot race Finish. The
-// reactor calls Detach() in OnDone, before it goes away.
+// Thread-safe. Operations of gRPC do not block; they are started under the
+// mutex, so that a write cannot race Finish, and a call cannot be over while it
+// is cancelled. The reactor calls Detach() in OnDone, before it goes away.
 template <typename Response>
 class ResponsePump final : public OpenStream {
  public:
-  ResponsePump(std::function<void(const Response*)> write,
-               std::function<void(grpc::Status)> finish, size_t max_pending)
-      : write_(std::move(write)),
-        finish_(std::move(finish)),
+  // Beats (StreamRegistry) that one response may take: a client that fetches
+  // none for so long does not read. What is ending has less.
+  static constexpr int kMaxBeats = 60;
+  static constexpr int kMaxEndBeats = 6;
+
+  // `reactor` starts the operations, `context` cancels the call; both are
+  // there until Detach().
+  template <typename Reactor, typename Context>
+  ResponsePump(Reactor* reactor, Context* context, size_t max_pending)
+      : write_([reactor](const Response* response) {
+          reactor->StartWrite(response);
+        }),
+        finish_([reactor](grpc::Status status) {
+          reactor->Finish(std::move(status));
+        }),
+        cancel_([context] { context->TryCancel(); }),
         max_pending_(max_pending) {}
 
   // Sends `response` after those before it. False when the stream is ending.
@@ -38,9 +51,7 @@ class ResponsePump final : public OpenStream {
     MutexLock lock(&mu_);
     if (end_.has_value() || close_.has_value()) return false;
     if (pending_.size() >= max_pending_) {
-      EndLocked(LimitReached("stream responses",
-                             "the client does not read this stream",
-                             absl::Seconds(1)));
+      EndUnread();
       return false;
     }
     pending_.push_back(std::move(response));
@@ -59,7 +70,10 @@ class ResponsePump final : public OpenStream {
   // which the client has to read; nothing more is sent.
   void Close(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    if (!close_.has_value()) close_ = std::move(status);
+    if (!close_.has_value()) {
+      close_ = std::move(status);
+      beats_ = 0;
+    }
     Pump();
   }
 
@@ -74,9 +88,19 @@ class ResponsePump final : public OpenStream {
     Close(std::move(status));
   }
 
+  void Beat() override ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (!writing_ || detached_) return;
+    ++beats_;
+    const bool is_ending = end_.has_value() || close_.has_value();
+    if (is_ending && beats_ >= kMaxEndBeats) cancel_();
+    if (!is_ending && beats_ >= kMaxBeats) EndUnread();
+  }
+
   void OnWriteDone(bool ok) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     writing_ = false;
+    beats_ = 0;
     pending_.pop_front();
     if (!ok) EndLocked(absl::CancelledError("the client is gone"));
     Pump();
@@ -90,9 +114,16 @@ class ResponsePump final : public OpenStream {
   }
 
  private:
+  void EndUnread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    EndLocked(LimitReached("stream responses",
+                           "the client does not read this stream",
+                           absl::Seconds(1)));
+  }
+
   void EndLocked(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (end_.has_value()) return;
     end_ = std::move(status);
+    beats_ = 0;
     // The response being written must stay until it is.
     pending_.resize(writing_ ? 1 : 0);
     Pump();
@@ -111,6 +142,7 @@ class ResponsePump final : public OpenStream {
 
   const std::function<void(const Response*)> write_;
   const std::function<void(grpc::Status)> finish_;
+  const std::function<void()> cancel_;
   const size_t max_pending_;
 
   Mutex mu_;
@@ -118,6 +150,7 @@ class ResponsePump final : public OpenStream {
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> close_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  int beats_ ABSL_GUARDED_BY(mu_) = 0;  // Since the write, or the end, began.
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   bool detached_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -21,16 +21,14 @@ absl::StatusOr<uint64_t> StreamRegistry::Add(const v1::Agency& agency,
   const std::string name = AgencyName(agency);
   MutexLock lock(&mu_);
   if (ended_) return absl::UnavailableError("the service is stopping");
-  if (static_cast<int>(streams_.size()) >= max_streams_) {
-    return LimitReached("max_streams",
-                        absl::StrCat(max_streams_, " streams are open"),
-                        kRetryAfter);
+  const std::string limit = absl::StrCat("max_", counted_);
+  if (static_cast<int>(streams_.size()) >= max_) {
+    return LimitReached(limit, absl::StrCat(max_, " are open"), kRetryAfter);
   }
-  if (per_agency_[name] >= max_streams_per_agency_) {
-    return LimitReached(
-        "max_streams_per_agency",
-        absl::StrCat(name, " has ", max_streams_per_agency_, " streams open"),
-        kRetryAfter);
+  if (per_agency_[name] >= max_per_agency_) {
+    return LimitReached(absl::StrCat(limit, "_per_agency"),
+                        absl::StrCat(name, " has ", max_per_agency_, " open"),
+                        kRetryAfter);
   }
   ++per_agency_[name];
   streams_[++last_id_] = {name, std::move(stream), std::move(heartbeat)};
@@ -56,14 +54,15 @@ void StreamRegistry::AwaitNone(absl::Duration patience) {
 }
 
 void StreamRegistry::Heartbeat() {
-  std::vector<std::function<void()>> heartbeats;
+  std::vector<Entry> open;
   {
     MutexLock lock(&mu_);
-    for (const auto& [id, entry] : streams_) {
-      heartbeats.push_back(entry.heartbeat);
-    }
+    for (const auto& [id, entry] : streams_) open.push_back(entry);
   }
-  for (const std::function<void()>& heartbeat : heartbeats) heartbeat();
+  for (const Entry& entry : open) {
+    entry.stream->Beat();
+    entry.heartbeat();
+  }
 }
 
 void StreamRegistry::EndAgency(const v1::Agency& agency,

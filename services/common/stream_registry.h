@@ -25,17 +25,22 @@ class OpenStream {
   virtual void End(absl::Status status) = 0;
   // The same when the server stops: what was taken is answered first.
   virtual void Drain(absl::Status status) { End(std::move(status)); }
+  // Some seconds went by.
+  virtual void Beat() {}
 };
 
 // The open streams of a server: bounded, in all and per agency; reminded to
 // send heartbeats; ended at shutdown. Thread-safe.
 class StreamRegistry {
  public:
-  StreamRegistry(int max_streams, int max_streams_per_agency)
-      : max_streams_(max_streams),
-        max_streams_per_agency_(max_streams_per_agency) {}
+  // A limit is named after what is `counted`: of "streams" they are
+  // max_streams and max_streams_per_agency.
+  StreamRegistry(std::string counted, int max, int max_per_agency)
+      : counted_(std::move(counted)),
+        max_(max),
+        max_per_agency_(max_per_agency) {}
 
-  // Registers a stream of `agency`; `heartbeat` is called now and then, from
+  // Registers a stream of `agency`; `heartbeat` is called with each beat, from
   // the thread that calls Heartbeat(). RESOURCE_EXHAUSTED names the limit
   // reached; UNAVAILABLE after DrainAll().
   absl::StatusOr<uint64_t> Add(const v1::Agency& agency,
@@ -44,7 +49,8 @@ class StreamRegistry {
       ABSL_LOCKS_EXCLUDED(mu_);
   void Remove(uint64_t id) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Reminds every stream. Call every few seconds, from one thread.
+  // Beats for every stream, and reminds it. Call every few seconds, from one
+  // thread that serves no calls.
   void Heartbeat() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends every stream of `agency` with `status`; it may open new ones.
@@ -67,8 +73,9 @@ class StreamRegistry {
     std::function<void()> heartbeat;
   };
 
-  const int max_streams_;
-  const int max_streams_per_agency_;
+  const std::string counted_;
+  const int max_;
+  const int max_per_agency_;
 
   Mutex mu_;
   CondVar removed_;

@@ -51,4 +51,30 @@ PhonesAreOfTheRangesKeptForDrama() {
       grep -vE '^(0115 496 0|01632 960|01332 496|029 2018)' || true)"
 }
 
+# What an agency's unit has and the exchange's too: all but names and memory.
+settings() {
+  grep -vE '^(#|$|Description=|User=|ExecStart|ReadWritePaths=|MemoryMax=)' "$1"
+}
+
+TheUnitsDifferInNamesAndMemoryOnly() {
+  local units=$project/deploy/systemd
+  expect_equal "differences" "" \
+    "$(diff <(settings "$units/baton-broker.service") \
+      <(settings "$units/baton-agency.service"))"
+}
+
+# Stopped by its disk, a service comes back however long that takes; and what it
+# may take of the machine is stated.
+TheExchangesUnitBoundsItAndNeverGivesUp() {
+  local unit=$project/deploy/systemd/baton-broker.service handles
+  grep -qx 'Restart=always' "$unit" || fail "it stays down"
+  grep -qx 'StartLimitIntervalSec=0' "$unit" || fail "systemd gives up"
+  grep -qE '^MemoryMax=[0-9]+G$' "$unit" || fail "its memory has no bound"
+  handles=$(sed -n 's/^LimitNOFILE=//p' "$unit")
+  # services/broker/README.md: what the defaults need.
+  ((handles >= 2280)) || fail "it has $handles open files"
+  grep -q "ExecStart=/opt/baton/bin/baton-broker --config" "$unit" ||
+    fail "it starts something else"
+}
+
 run_test "$@"

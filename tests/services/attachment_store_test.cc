@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
-#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "services/broker/attachment.h"
 #include "services/broker/sealed_records.h"
@@ -16,6 +15,7 @@
 #include "storage/crypto.h"
 #include "storage/keys.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/limit_of.h"
 
 namespace baton {
 namespace {
@@ -115,14 +115,6 @@ class AttachmentStoreTest : public testing::Test {
           exchange_.ReadBytes(ChunkKey(upload.upload_number(), i)).has_value();
     }
     return chunks;
-  }
-
-  std::string LimitOf(const absl::Status& status) {
-    const auto payload =
-        status.GetPayload("type.googleapis.com/google.rpc.QuotaFailure");
-    google::rpc::QuotaFailure failure;
-    if (!payload || !failure.ParseFromString(std::string(*payload))) return "";
-    return failure.violations(0).subject();
   }
 
   std::string LastDenied() {

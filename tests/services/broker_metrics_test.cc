@@ -133,8 +133,8 @@ class BrokerFamiliesTest : public testing::Test {
   DiskRoom disk_;
   Sequencer sequencer_{nullptr, &clock_, {}};
   Doorway doorway_{nullptr, &sequencer_, nullptr};
-  StreamRegistry streams_{1, 1};
-  StreamRegistry pulls_{1, 1};
+  StreamRegistry streams_{"streams", 1, 1};
+  StreamRegistry pulls_{"waiting_pulls", 1, 1};
   std::vector<QueueProbe::Done> asked_;
   bool stuck_ = false;
   QueueProbe queues_{[this](QueueProbe::Done done) {

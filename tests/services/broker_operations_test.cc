@@ -18,6 +18,7 @@
 #include "services/common/rpc_status.h"
 #include "tests/support/ailing_disk.h"
 #include "tests/support/http_client.h"
+#include "tests/support/limit_of.h"
 #include "tests/support/served_broker.h"
 
 namespace baton {
@@ -196,7 +197,7 @@ TEST_F(BrokerOperationsTest, ALowDiskKeepsRoomForDangerAndForWhatWasBegun) {
   disk_->SetFreeBytes(512 << 20);
   grpc::Status refused;
   Until([&] { return !(refused = Publish()).ok(); });
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(LimitOf(FromGrpc(refused)), "min_free_disk_bytes");
   EXPECT_THAT(refused.error_message(), HasSubstr("disk is low"));
   EXPECT_EQ(Metric("baton_disk_low"), 1);
   EXPECT_TRUE(Publish(v1::PRIORITY_IMMEDIATE_DANGER).ok());

@@ -13,6 +13,7 @@
 #include "services/common/proto_time.h"
 #include "storage/keys.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/limit_of.h"
 
 namespace baton {
 namespace {
@@ -416,8 +417,8 @@ TEST_F(PublisherTest, AConversationHoldsALimitedNumberOfMessages) {
   message.set_conversation_id(exchange_.Publish("a").conversation_id());
   exchange_.Accept(HospitalCaller(), message);
   message.set_idempotency_key("another");
-  EXPECT_EQ(Refused(HospitalCaller(), message).code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(LimitOf(Refused(HospitalCaller(), message)),
+            "max_conversation_messages");
 }
 
 TEST_F(PublisherTest, ABatchCannotPassTheLimitOfAConversation) {
@@ -430,8 +431,8 @@ TEST_F(PublisherTest, ABatchCannotPassTheLimitOfAConversation) {
     request.mutable_messages(request.messages_size() - 1)
         ->set_conversation_id(id);
   }
-  EXPECT_EQ(Refused(HospitalCaller(), request).code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(LimitOf(Refused(HospitalCaller(), request)),
+            "max_conversation_messages");
 }
 
 // --- What rests on the disk.

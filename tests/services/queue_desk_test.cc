@@ -13,6 +13,7 @@
 #include "services/common/proto_time.h"
 #include "storage/keys.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/limit_of.h"
 
 namespace baton {
 namespace {
@@ -482,7 +483,7 @@ TEST_F(QueueDeskTest, ADrainingQueueHandsOutAndTakesOnlyDanger) {
   exchange_.Restart();
   const auto refused =
       exchange_.Publish(HospitalCaller(), TextMessage("refused"));
-  EXPECT_TRUE(absl::IsResourceExhausted(refused.status()));
+  EXPECT_EQ(LimitOf(refused.status()), "queue_mode");
   EXPECT_THAT(refused.status().message(), HasSubstr("draining"));
   v1::Message danger = TextMessage("danger");
   danger.set_priority(v1::PRIORITY_IMMEDIATE_DANGER);
@@ -495,8 +496,9 @@ TEST_F(QueueDeskTest, AFullQueueHasRoomForDanger) {
   IntakeDesk()->set_max_messages(1);
   exchange_.Restart();
   exchange_.Publish("a");
-  EXPECT_TRUE(absl::IsResourceExhausted(
-      exchange_.Publish(HospitalCaller(), TextMessage("b")).status()));
+  EXPECT_EQ(
+      LimitOf(exchange_.Publish(HospitalCaller(), TextMessage("b")).status()),
+      "max_messages");
   v1::Message danger = TextMessage("danger");
   danger.set_priority(v1::PRIORITY_IMMEDIATE_DANGER);
   EXPECT_TRUE(exchange_.Publish(HospitalCaller(), danger).ok());

@@ -382,6 +382,44 @@ TEST_F(QueueServiceTest, AJobIsSeenByItsQueuesAgencyAlone) {
   EXPECT_EQ(Pull().delivery_attempt(), 2);
 }
 
+// One a second: there is time to stop it.
+TEST_F(QueueServiceTest, ARedriveKeepsItsPaceUntilItIsStopped) {
+  for (int i = 0; i < 3; ++i) {
+    Publish(Flag());
+    Reject(Pull());
+  }
+  v1::RedriveMessagesRequest redrive;
+  redrive.set_request_id("r-1");
+  redrive.set_dry_run(true);
+  v1::Job counted = Ask(&Stub::RedriveMessages, redrive).job();
+  v1::GetJobRequest look;
+  look.set_job_id(counted.job_id());
+  v1::GetJobResponse seen;
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (seen.job().state() != v1::JOB_STATE_DONE && absl::Now() < deadline) {
+    EXPECT_TRUE(Call(council_queues_.get(), &Stub::GetJob, look, &seen).ok());
+  }
+  EXPECT_EQ(seen.job().changed_messages(), 3);
+  EXPECT_EQ(Ask(&Stub::GetQueue, v1::GetQueueRequest()).queue().dead_letters(),
+            3);
+
+  redrive.set_request_id("r-2");
+  redrive.set_dry_run(false);
+  redrive.set_max_per_second(1);
+  v1::CancelJobRequest stop;
+  stop.set_job_id(Ask(&Stub::RedriveMessages, redrive).job().job_id());
+  v1::CancelJobResponse stopped;
+  EXPECT_EQ(Call(hospital_queues_.get(), &Stub::CancelJob, stop).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_TRUE(
+      Call(council_queues_.get(), &Stub::CancelJob, stop, &stopped).ok());
+  EXPECT_EQ(stopped.job().state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(stopped.job().max_per_second(), 1);
+  EXPECT_LT(stopped.job().changed_messages(), 3);
+  EXPECT_EQ(Ask(&Stub::GetQueue, v1::GetQueueRequest()).queue().dead_letters(),
+            3 - stopped.job().changed_messages());
+}
+
 TEST_F(QueueServiceTest, APurgeIsAskedForTwice) {
   Publish(Flag());
   v1::PurgeQueueRequest purge;

@@ -222,6 +222,40 @@ TEST_F(QueueTest, WhatIsDueAfterARestartWaitsForTheLeaseOfItsKey) {
   EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 1)));
 }
 
+// Found by the queue laboratory: danger in front of what is with a consumer
+// made it forgotten, and what stood in front of both went out beside it.
+TEST_F(QueueTest, DangerThatComesBetweenLetsNobodyPass) {
+  const auto later = [this](uint64_t sequence, v1::Priority priority,
+                            absl::Duration delay) {
+    queue_->Add({.copy = {.sequence = sequence,
+                          .ordering_key_hash = 7,
+                          .priority = priority},
+                 .sender = "police/E1",
+                 .deliver_time = now_.wall + delay},
+                now_);
+  };
+  later(1, v1::PRIORITY_ROUTINE, absl::Seconds(60));
+  later(2, v1::PRIORITY_IMMEDIATE_DANGER, absl::Seconds(30));
+  Add(3, /*key=*/7);
+  queue_->Subscribe({.id = 1,
+                     .name = "one",
+                     .max_messages = 10,
+                     .max_bytes = 1 << 20,
+                     .ack_deadline = absl::Minutes(10)},
+                    now_);
+  const std::vector<Leased> third = Step();
+  ASSERT_THAT(third, ElementsAre(Field(&Leased::sequence, 3)));
+  Advance(absl::Seconds(31));
+  const std::vector<Leased> danger = Step();
+  ASSERT_THAT(danger, ElementsAre(Field(&Leased::sequence, 2)));
+  Advance(absl::Seconds(31));
+  EXPECT_THAT(Step(), IsEmpty()) << "due, and 3 is with a consumer";
+  Ack(danger[0]);
+  EXPECT_THAT(Step(), IsEmpty()) << "3 is still with a consumer";
+  Ack(third[0]);
+  EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 1)));
+}
+
 // A message that waits for weeks does not keep the log of those weeks.
 TEST_F(QueueTest, TheLogOfMuchTrafficStaysShort) {
   Subscribe(1, 10);

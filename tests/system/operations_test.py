@@ -3,10 +3,12 @@ faulty configuration, renewed certificates, damaged disks."""
 
 import hashlib
 import pathlib
+import resource
 import shutil
 import socket
 import ssl
 import subprocess
+import time
 import unittest
 
 from baton.v1 import audit_service_pb2, emergency_service_pb2
@@ -15,7 +17,7 @@ from baton_city import BIN, until
 from baton_rpc import Caller, Refused
 from baton_test import CityTest
 from baton_words import (COUNCIL, HOSPITAL, INTAKE, NURSE, envelope,
-                         flag_request, new_id)
+                         flag_part, flag_request, new_id)
 
 
 def run(service, *arguments):
@@ -95,6 +97,80 @@ class ConfigTest(CityTest):
                       self.town.directory / "broker.txtpb")
         self.assertNotEqual(started.returncode, 0)
         self.assertIn("chmod 600", started.stdout)
+
+
+class FullDiskTest(CityTest):
+    """The disk takes no more, in the middle of everything: nobody is left
+    waiting, and what was answered is there when there is room again. Files that
+    may not grow stand for it: for every write that is the same."""
+
+    ROOM = 1 << 20  # The log grows by 256 KiB at a time.
+    AT_ONCE = 5  # Seconds.
+
+    def setUp(self):
+        self.town = self.new_city("full")
+        self.broker = subprocess.Popen(
+            [BIN / "baton-broker", "--config",
+             self.town.directory / "broker.txtpb"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.broker.kill)
+        until(lambda: (self.town.directory / "broker.port").exists(),
+              "the broker serves")
+        self.published = {}  # Message id by idempotency key.
+
+    def publish(self, hospital, message):
+        receipt, = hospital.call("BrokerService/Publish", timeout=self.AT_ONCE,
+                                 messages=[message]).receipts
+        self.published[message["idempotency_key"]] = receipt.message_id
+
+    @staticmethod
+    def message():
+        """About a child of its own: what is known of one child is written
+        together."""
+        name = {"given": new_id()[:8], "family": new_id()[:8]}
+        return envelope(ordering_key="",
+                        payload=[flag_part(child={"names": [name]})])
+
+    def fill(self, hospital):
+        """Publishes until that is refused; the message that was, and how."""
+        while True:
+            message = self.message()
+            try:
+                self.publish(hospital, message)
+            except Refused as refused:
+                return message, refused
+
+    def limit_files(self):
+        data = self.town.directory / "data" / "broker"
+        largest = max(file.stat().st_size for file in data.rglob("*.log"))
+        resource.prlimit(self.broker.pid, resource.RLIMIT_FSIZE,
+                         (largest + self.ROOM, resource.RLIM_INFINITY))
+
+    def test_a_send_is_answered_and_nothing_is_lost(self):
+        with Caller(self.town, HOSPITAL) as hospital:
+            for _ in range(20):
+                self.publish(hospital, self.message())
+            self.limit_files()
+            unanswered, refused = self.fill(hospital)
+        self.assertEqual(refused.code, "UNAVAILABLE", refused.message)
+        self.assertEqual(self.broker.wait(self.AT_ONCE), 1)
+        self.assertIn("File too large", self.broker.stderr.read())
+        self.assertGreater(len(self.published), 100)
+
+        begun = time.monotonic()
+        self.town.start("broker")
+        with Caller(self.town, HOSPITAL) as hospital, \
+                Caller(self.town, COUNCIL) as council:
+            self.publish(hospital, unanswered)
+            self.assertLess(time.monotonic() - begun, 60)
+            pulled = []
+            while len(pulled) < len(self.published):
+                pulled += council.call("BrokerService/Pull", queue=INTAKE,
+                                       max_messages=256, wait="10s"
+                                       ).received_messages
+        self.assertEqual(
+            sorted(received.message.message_id for received in pulled),
+            sorted(self.published.values()))
 
 
 class DamagedDiskTest(CityTest):

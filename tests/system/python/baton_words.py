@@ -56,9 +56,10 @@ def flag_request(reference, flag_fields=None, **more):
             "legal_basis": "LEGAL_BASIS_CHILDREN_ACT_2004_S11", **more}
 
 
-def flag_part(reference="ED-1"):
+def flag_part(reference="ED-1", **more):
     """A PayloadPart that opens a matter."""
-    content = json_format.ParseDict(flag(reference), waiting_pb2.WaitingFlag())
+    content = json_format.ParseDict(flag(reference, **more),
+                                    waiting_pb2.WaitingFlag())
     return {"matter_id": "#1", "type": "baton.v1.WaitingFlag",
             "content": encoded(content.SerializeToString())}
 

@@ -138,9 +138,9 @@ void Letters::CheckMayCome(const Letter& letter, const std::string& queue,
 
 void Letters::CheckTimes(const Letter& letter, const Copy& copy,
                          bool came_back) const {
+  if (came_back) return;  // Its times do not count any more.
   EXPECT_GE(world_->now(), copy.not_before)
       << letter.marker << " was given back for longer";
-  if (came_back) return;  // Its times do not count any more.
   if (letter.message.has_deliver_time()) {
     // The exchange's clock may have been set back, never forward.
     EXPECT_GE(world_->time(), FromProto(letter.message.deliver_time()))
@@ -225,12 +225,13 @@ void Letters::CheckTurns(const Letter& letter, const std::string& queue) const {
   int others = 0;
   for (size_t i = copy.turns_before; i < turns->second.size(); ++i) {
     const Turn& turn = turns->second[i];
+    const bool keyed = HasKey(*turn.letter);  // Of whichever level.
+    const bool of_level =
+        turn.letter->message.priority() == letter.message.priority();
     if (SameAgency(turn.letter->sender.agency, letter.sender.agency)) {
-      ++own;
-    } else if (turn.letter->message.priority() == letter.message.priority() &&
-               !HasKey(*turn.letter) &&
-               turn.time - turn.letter->written < kYoung) {
-      ++others;
+      own += keyed || of_level;
+    } else {
+      others += !keyed && of_level && turn.time - turn.letter->written < kYoung;
     }
   }
   EXPECT_LE(others, own + 1)
@@ -306,9 +307,7 @@ void Letters::AskedRedrive(const std::string& queue,
     v1::Message envelope = letter.message;
     *envelope.mutable_sender() = letter.sender.agency;
     if (letter.answered) envelope.set_message_id(MessageId(letter.sequence));
-    if (!filter.Matches(envelope)) continue;
-    copy->second.may_come_back = true;
-    copy->second.not_before = absl::ZeroDuration();
+    if (filter.Matches(envelope)) copy->second.may_come_back = true;
   }
 }
 
@@ -343,6 +342,25 @@ void Letters::Replayed(const std::string& queue,
   }
 }
 
+// Of what failed for good once the last attempts are kept.
+void Letters::CheckAttempts(const Letter& letter, const std::string& queue,
+                            const v1::DeliveryRecord& record) const {
+  std::map<int, const v1::AttemptRecord*> kept;
+  for (const v1::AttemptRecord& attempt : record.attempts()) {
+    kept[attempt.delivery_attempt()] = &attempt;
+  }
+  const bool has_all = kept.size() < Queue::kMaxAttemptsKept;
+  for (const auto& [attempt, failure] : letter.copies.at(queue).failures) {
+    if (!has_all && attempt < kept.begin()->first) continue;
+    const auto found = kept.find(attempt);
+    EXPECT_TRUE(found != kept.end() &&
+                found->second->consumer() == failure.consumer &&
+                found->second->reason() == failure.reason)
+        << letter.marker << ", attempt " << attempt << " in " << queue
+        << " is not kept as it was";
+  }
+}
+
 std::string Letters::CompareEnd(const Letter& letter, const std::string& queue,
                                 const v1::DeliveryRecord& record) const {
   const Copy& copy = letter.copies.at(queue);
@@ -355,22 +373,7 @@ std::string Letters::CompareEnd(const Letter& letter, const std::string& queue,
     EXPECT_TRUE(letter.cancel_asked) << letter.marker;
     return "";
   }
-  // Attempts are kept of what failed for good once: the last ones.
-  if (record.redrives() > 0 && !record.attempts().empty()) {
-    std::map<int, const v1::AttemptRecord*> kept;
-    for (const v1::AttemptRecord& attempt : record.attempts()) {
-      kept[attempt.delivery_attempt()] = &attempt;
-    }
-    for (const auto& [attempt, failure] : copy.failures) {
-      if (attempt < kept.begin()->first) continue;
-      const auto found = kept.find(attempt);
-      EXPECT_TRUE(found != kept.end() &&
-                  found->second->consumer() == failure.consumer &&
-                  found->second->reason() == failure.reason)
-          << letter.marker << ", attempt " << attempt << " in " << queue
-          << " is not kept as it was";
-    }
-  }
+  if (record.redrives() > 0) CheckAttempts(letter, queue, record);
   if (record.state() == v1::DELIVERY_STATE_ACKNOWLEDGED) return "";
   EXPECT_FALSE(copy.acknowledged) << letter.marker << " in " << queue;
   return absl::StrCat(v1::DeliveryState_Name(record.state()), " in ", queue);

@@ -14,6 +14,7 @@
 #include "baton/v1/queue_service.pb.h"
 #include "baton/v1/record.pb.h"
 #include "services/broker/message_filter.h"
+#include "services/broker/queue.h"
 #include "services/common/identity.h"
 #include "tests/system/simulation/broker_machine.h"
 #include "tests/system/simulation/world.h"
@@ -131,6 +132,8 @@ class Letters {
   // Not settled without doubt.
   bool SurelyUnsettled(const Letter& letter, const Copy& copy) const;
 
+  void CheckAttempts(const Letter& letter, const std::string& queue,
+                     const v1::DeliveryRecord& record) const;
   void CheckMayCome(const Letter& letter, const std::string& queue,
                     const v1::ReceivedMessage& received) const;
   void CheckTimes(const Letter& letter, const Copy& copy, bool came_back) const;
