@@ -100,7 +100,7 @@ Letter* Letters::Delivered(const std::string& queue,
   Letter& letter = by_marker_.at(markers.at(0));
   CheckMayCome(letter, queue, received);
   CheckOrder(letter, queue, received);
-  CheckTurns(letter, queue);
+  ExpectItsTurns(letter, queue, consumer);
   ExpectNothingHigherWaits(letter, queue);
   Copy& copy = letter.copies.at(queue);
   copy.attempts = received.delivery_attempt();
@@ -110,7 +110,7 @@ Letter* Letters::Delivered(const std::string& queue,
   copy.held_until = world_->now() + lease;
   copy.in_question = false;
   copy.came_back = HasMark(received.message(), v1::MARK_CODE_CAME_BACK);
-  turns_[queue].push_back({&letter, world_->now()});
+  turns_[queue].push_back({&letter, consumer, world_->now()});
   CheckCredit(queue, consumer, credit);
   return &letter;
 }
@@ -214,23 +214,32 @@ bool Letters::SurelyReady(const Letter& letter, const Copy& copy) const {
          !letter.message.has_expire_time() && !HasKey(letter);
 }
 
-// Of two senders with letters of one level, each gets every other turn.
-void Letters::CheckTurns(const Letter& letter, const std::string& queue) const {
-  const Copy& copy = letter.copies.at(queue);
-  const auto turns = turns_.find(queue);
-  if (IsDanger(letter) || !SurelyReady(letter, copy) || turns == turns_.end()) {
-    return;
-  }
-  int own = 1;
+// Of two senders with letters of one level, each gets every other turn. What
+// others get of the same step is told later.
+void Letters::ExpectItsTurns(const Letter& letter, const std::string& queue,
+                             const std::string& consumer) {
+  if (IsDanger(letter) || !SurelyReady(letter, letter.copies.at(queue))) return;
+  world_->After(absl::Microseconds(1),
+                [this, &letter, queue, consumer, place = turns_[queue].size()] {
+                  CheckTurns(letter, queue, consumer, place);
+                });
+}
+
+void Letters::CheckTurns(const Letter& letter, const std::string& queue,
+                         const std::string& consumer, size_t place) const {
+  const std::vector<Turn>& turns = turns_.at(queue);
+  const absl::Duration its_time = turns.at(place).time;
+  int own = 0;
   int others = 0;
-  for (size_t i = copy.turns_before; i < turns->second.size(); ++i) {
-    const Turn& turn = turns->second[i];
+  for (size_t i = letter.copies.at(queue).turns_before; i < turns.size(); ++i) {
+    const Turn& turn = turns[i];
     const bool keyed = HasKey(*turn.letter);  // Of whichever level.
     const bool of_level =
         turn.letter->message.priority() == letter.message.priority();
     if (SameAgency(turn.letter->sender.agency, letter.sender.agency)) {
       own += keyed || of_level;
-    } else {
+    } else if (turn.time < its_time ||
+               (i < place && turn.consumer == consumer)) {
       others += !keyed && of_level && turn.time - turn.letter->written < kYoung;
     }
   }

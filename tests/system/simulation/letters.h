@@ -120,6 +120,7 @@ class Letters {
   // A delivery.
   struct Turn {
     const Letter* letter;
+    std::string consumer;
     absl::Duration time;
   };
 
@@ -141,7 +142,10 @@ class Letters {
                   const v1::ReceivedMessage& received) const;
   void CheckCredit(const std::string& queue, const std::string& consumer,
                    int credit) const;
-  void CheckTurns(const Letter& letter, const std::string& queue) const;
+  void ExpectItsTurns(const Letter& letter, const std::string& queue,
+                      const std::string& consumer);
+  void CheckTurns(const Letter& letter, const std::string& queue,
+                  const std::string& consumer, size_t place) const;
   // What is higher goes out in the same moment, or was wrongly overtaken.
   void ExpectNothingHigherWaits(const Letter& letter, const std::string& queue);
 
