@@ -1,11 +1,13 @@
 // The queue's front doors over mutual TLS: streams of messages in both
 // directions, and what a message's life looks like from outside.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "baton/v1/broker_service.grpc.pb.h"
 #include "baton/v1/tracking_service.grpc.pb.h"
@@ -351,6 +353,53 @@ TEST_F(BrokerStreamsTest, AnAckIdHoldsOnAnotherStream) {
   EXPECT_EQ(NextOf(one.get()).message().message_id(), third.message_id());
   one_context.TryCancel();
   other_context.TryCancel();
+}
+
+TEST_F(BrokerStreamsTest, ALaterRequestGrantsMore) {
+  Publish(Flag());
+  const std::string second = Publish(Flag()).message_id();
+  grpc::ClientContext context;
+  const auto stream = council_->StreamingPull(&context);
+  stream->Write(Opening("desk"));
+  NextOf(stream.get());
+  v1::StreamingPullRequest more;
+  more.set_max_outstanding_messages(2);
+  stream->Write(more);
+  EXPECT_EQ(NextOf(stream.get()).message().message_id(), second)
+      << "nothing was acknowledged";
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+// Whoever floods waits with his own flood, whatever he sends meanwhile.
+TEST_F(BrokerStreamsTest, AFloodDelaysAnothersUrgentMessageByATurnOrTwo) {
+  const auto county = v1::BrokerService::NewStub(broker_.DialAs(kCounty));
+  v1::PublishRequest flood;
+  const auto pour = [&] {
+    flood.clear_messages();
+    for (int i = 0; i < 32; ++i) {
+      *flood.add_messages() = Flag();
+      flood.mutable_messages(i)->set_priority(v1::PRIORITY_URGENT);
+    }
+    grpc::ClientContext context;
+    v1::PublishResponse response;
+    return county->Publish(&context, flood, &response);
+  };
+  ASSERT_TRUE(pour().ok());
+  std::atomic<bool> enough = false;
+  std::thread flooding([&] {
+    while (!enough) EXPECT_TRUE(pour().ok());
+  });
+  for (int round = 0; round < 10; ++round) {
+    v1::Message urgent = Flag();
+    urgent.set_priority(v1::PRIORITY_URGENT);
+    const std::string id = Publish(urgent).message_id();
+    int turns = 1;
+    while (Pull().message().message_id() != id && turns < 10) ++turns;
+    EXPECT_LE(turns, 2);
+  }
+  enough = true;
+  flooding.join();
 }
 
 TEST_F(BrokerStreamsTest, AnExclusiveStreamIsAlone) {

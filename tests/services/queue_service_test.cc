@@ -297,7 +297,9 @@ TEST_F(QueueServiceTest, EveryFaultOfARequestIsListed) {
 TEST_F(QueueServiceTest, AReplayReadsEverythingAgainAndIsALeaf) {
   const v1::PublishReceipt first = Publish(Flag());
   const v1::PublishReceipt second = Publish(Flag());
-  const v1::PublishReceipt third = Publish(Flag());
+  v1::Message keyed = Flag();
+  keyed.set_ordering_key("wait-3");
+  const v1::PublishReceipt third = Publish(keyed);
   Acknowledge(Pull());
   Reject(Pull());
   v1::ReplayMessagesRequest request;
@@ -317,6 +319,8 @@ TEST_F(QueueServiceTest, AReplayReadsEverythingAgainAndIsALeaf) {
   v1::ReplayMessagesRequest by_key;
   by_key.mutable_filter()->set_ordering_key("no such key");
   EXPECT_THAT(Replayed(by_key), SizeIs(0));
+  by_key.mutable_filter()->set_ordering_key("wait-3");
+  EXPECT_THAT(Replayed(by_key), ElementsAre(third.message_id()));
   EXPECT_EQ(Pull().message().message_id(), third.message_id());
 
   const auto audit = v1::AuditService::NewStub(broker_.DialAs(kCouncil));
@@ -333,7 +337,7 @@ TEST_F(QueueServiceTest, AReplayReadsEverythingAgainAndIsALeaf) {
     replayed += leaf.message_ids_size();
     EXPECT_EQ(leaf.actor().code(), "E06000018");
   }
-  EXPECT_EQ(replayed, 3 + 3 + 2 + 1);
+  EXPECT_EQ(replayed, 3 + 3 + 2 + 1 + 1);
 }
 
 TEST_F(QueueServiceTest, ASenderCancelsWhatIsNotDue) {
