@@ -142,6 +142,20 @@ TEST_F(ExchangeTest, RetriesOfOneMomentAreSpread) {
   EXPECT_EQ(consumer->TakeAll().size(), 40 - early);
 }
 
+TEST_F(ExchangeTest, ADeskSaysHowFarItsRetriesAreSpread) {
+  IntakeDesk()->set_retry_jitter_percent(100);
+  exchange_.Restart();
+  const auto consumer = exchange_.Consume(kIntake);
+  for (int i = 0; i < 40; ++i) exchange_.Publish("a");
+  for (const v1::ReceivedMessage& message : consumer->TakeAll()) {
+    EXPECT_TRUE(exchange_.Nack(message).ok());
+  }
+  exchange_.Advance(absl::Milliseconds(500));
+  const size_t early = consumer->TakeAll().size();
+  EXPECT_GT(early, 5u);
+  EXPECT_LT(early, 35u);
+}
+
 // --- What a sender may have.
 
 // Says which limit was reached, and when to try again.
