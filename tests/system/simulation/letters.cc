@@ -51,7 +51,8 @@ void Letters::Published(Letter* letter, const v1::PublishReceipt& receipt) {
     return;
   }
   letter->answered = true;
-  letter->answered_in_life = broker_->life();
+  // A repeat was published before, perhaps in a life that is over.
+  letter->published_in_life = receipt.repeat() ? 0 : broker_->life();
   letter->sequence = sequence;
   by_sequence_[sequence] = letter;
   for (auto& [queue, copy] : letter->copies) {
@@ -208,7 +209,7 @@ void Letters::CheckCredit(const std::string& queue, const std::string& consumer,
 }
 
 bool Letters::SurelyReady(const Letter& letter, const Copy& copy) const {
-  return letter.answered && letter.answered_in_life == broker_->life() &&
+  return letter.answered && letter.published_in_life == broker_->life() &&
          copy.attempts == 0 && !copy.may_be_purged && !letter.cancel_asked &&
          !letter.message.has_deliver_time() &&
          !letter.message.has_expire_time() && !HasKey(letter);

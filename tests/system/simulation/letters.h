@@ -54,7 +54,7 @@ struct Letter {
   v1::Message message;
   absl::Duration written = {};
   bool answered = false;
-  uint64_t answered_in_life = 0;
+  uint64_t published_in_life = 0;  // Of the exchange; 0: nobody knows.
   uint64_t sequence = 0;
   // The exchange will never take it: it expired, or its key got too old.
   bool hopeless = false;
