@@ -100,8 +100,8 @@ MetricFamilies QueueFamilies(const std::vector<v1::Queue>& queues,
                      queue.oldest_urgent_due_time(), now);
       });
   add("baton_queue_oldest_seconds",
-      "How long the oldest message has not been acknowledged; 0: there is "
-      "none.",
+      "How long the oldest message has been due, of those that may go out now "
+      "or are with a consumer; 0: there is none.",
       [now](const v1::Queue& queue) {
         return AgeOf(queue.has_oldest_due_time(), queue.oldest_due_time(), now);
       });

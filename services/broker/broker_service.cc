@@ -97,6 +97,14 @@ class PendingPull final : public DeliverySink,
 
   void End(absl::Status why) override { Fail(why); }
   void Drain(absl::Status why) override { GiveUp(why); }
+  // Nothing is leased to it any more.
+  void GiveUp(const absl::Status& why) {
+    if (!Claim()) return;
+    (void)sequencer_->Submit(
+        UnsubscribeCommand{.queue = queue_, .consumer_id = consumer_id_});
+    alarm_.Cancel();
+    reactor_->Finish(ToGrpc(why));
+  }
 
   void Deliver(std::vector<v1::ReceivedMessage> messages) override {
     if (!Claim()) return;  // Given up: the leases expire and come again.
@@ -115,14 +123,6 @@ class PendingPull final : public DeliverySink,
     return true;
   }
 
-  void GiveUp(const absl::Status& why) {
-    if (!Claim()) return;
-    (void)sequencer_->Submit(
-        UnsubscribeCommand{.queue = queue_, .consumer_id = consumer_id_});
-    alarm_.Cancel();
-    reactor_->Finish(ToGrpc(why));
-  }
-
   grpc::ServerUnaryReactor* const reactor_;
   v1::PullResponse* const response_;
   Sequencer* const sequencer_;
@@ -132,6 +132,25 @@ class PendingPull final : public DeliverySink,
   std::atomic<uint64_t> registration_{0};  // In pulls_; 0: not there.
   grpc::Alarm alarm_;
   std::atomic<bool> answered_{false};
+};
+
+// One Pull. A call that its client gives up waits no more. Owned by gRPC:
+// deletes itself when the call is over.
+class PullReactor final : public grpc::ServerUnaryReactor {
+ public:
+  // Before the call is handed to gRPC.
+  void Await(std::shared_ptr<PendingPull> pending) {
+    pending_ = std::move(pending);
+  }
+  void OnCancel() override {
+    if (pending_ != nullptr) {
+      pending_->GiveUp(absl::CancelledError("the client is gone"));
+    }
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  std::shared_ptr<PendingPull> pending_;
 };
 
 }  // namespace
@@ -174,7 +193,7 @@ BrokerServiceImpl::StreamingPublish(grpc::CallbackServerContext* context) {
 grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
     grpc::CallbackServerContext* context, const v1::PullRequest* request,
     v1::PullResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  auto* const reactor = new PullReactor;
   const absl::StatusOr<Identity> caller = parts_.doorway->Identify(*context);
   absl::Status refusal = caller.status();
   if (refusal.ok()) {
@@ -214,7 +233,10 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Pull(
   command.consumer.max_bytes = PullLimits::kDefaultOutstandingBytes;
   command.consumer.ack_deadline = ack_deadline;
   absl::Status taken;
-  if (command.wait) taken = pending->AnswerWithin(wait, caller->agency);
+  if (command.wait) {
+    reactor->Await(pending);
+    taken = pending->AnswerWithin(wait, caller->agency);
+  }
   if (taken.ok()) taken = parts_.sequencer->Submit(std::move(command));
   if (!taken.ok()) pending->Fail(taken);
   return reactor;

@@ -309,6 +309,7 @@ absl::Status Exchange::Decide(SubscribeCommand command, Instant now,
   // A call that does not wait is answered by this step, with nothing if need
   // be; DispatchQueue has taken it out when there was something.
   if (command.once && !command.wait) {
+    RETURN_IF_ERROR(TickDue(now, result));
     DispatchQueue(queue->second.get(), now, result);
     const auto it = subscriptions_.find(id);
     if (it != subscriptions_.end()) {

@@ -257,6 +257,7 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
   total_bytes_ = 0;
   for (auto& [sequence, item] : items_) {
     Count(sequence, item);
+    if (WaitsForItsTime(item)) EndDelay(now, sequence, &item);
     if (!WaitsForItsTime(item)) {
       lines_.Add(item.key, sequence, static_cast<v1::Priority>(item.priority));
     }
@@ -269,6 +270,15 @@ void Queue::Start(absl::Duration ack_deadline, Instant now) {
     NoteLeased(sequence, item);
   }
   for (auto& [sequence, item] : items_) Index(sequence, &item);
+}
+
+// Nothing of it is written: a delay that is over ends again at a restart, and
+// all of them at once, so that nobody passes whoever is still to be let in.
+void Queue::EndDelay(Instant now, uint64_t sequence, Item* item) {
+  v1::QueueEntry* const rare = Rare(sequence, item);
+  if (rare->ready_time_micros() > absl::ToUnixMicros(now.wall)) return;
+  item->state = v1::DELIVERY_STATE_READY;
+  rare->set_state_time_micros(rare->ready_time_micros());
 }
 
 // --- Indexes.
@@ -812,16 +822,14 @@ Queue::Ticked Queue::Tick(Instant now) {
   }
   ticked.stalled = consumers_.NoteLost(losers, now);
   const int64_t wall_micros = absl::ToUnixMicros(now.wall);
-  // Nothing of this is written: a delay that is over ends again at a restart.
   for (;
        room > 0 && !delayed_.empty() && delayed_.begin()->first <= wall_micros;
        --room) {
-    const auto [ready_micros, sequence] = *delayed_.begin();
+    const uint64_t sequence = delayed_.begin()->second;
     Item& item = items_.at(sequence);
     Unindex(sequence, &item);
     const bool enters = WaitsForItsTime(item);
-    item.state = v1::DELIVERY_STATE_READY;
-    Rare(sequence, &item)->set_state_time_micros(ready_micros);
+    EndDelay(now, sequence, &item);
     if (enters) {
       EnterLine(sequence, &item);
     } else {

@@ -93,7 +93,7 @@ struct QueueEvent {
 // waits for it. A message that is to be delivered later holds up nobody until
 // it is due. Then it stands where it was published, as a dead letter does that
 // comes back: in front of what is later, but for what is with a consumer just
-// then.
+// then; beside immediate danger, which overtook it.
 //
 // A paused queue hands out nothing; what is leased goes on.
 //
@@ -301,6 +301,7 @@ class Queue {
   static bool WaitsForItsTime(const Item& item) {
     return item.state == v1::DELIVERY_STATE_DELAYED && item.attempt == 0;
   }
+  void EndDelay(Instant now, uint64_t sequence, Item* item);
   void Insert(uint64_t sequence, Item item);
   // Takes its place in publish order, which may be in front of others.
   void EnterLine(uint64_t sequence, Item* item);

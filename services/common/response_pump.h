@@ -19,8 +19,8 @@ namespace baton {
 // Finish, nothing after it. The rules of gRPC's reactors live here, once.
 //
 // A stream whose reader does not keep up ends with RESOURCE_EXHAUSTED and
-// says so; whoever does not fetch even that is cut off. Nothing is left
-// hanging.
+// says so; whoever does not fetch even that is cut off, when the stream is in a
+// StreamRegistry, whose beats tell.
 //
 // Thread-safe. Operations of gRPC do not block; they are started under the
 // mutex, so that a write cannot race Finish, and a call cannot be over while it

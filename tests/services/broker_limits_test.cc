@@ -122,20 +122,18 @@ TEST_F(BrokerLimitsTest, ANackHasItsLimits) {
 // Also before their first request: they have their place.
 TEST_F(BrokerLimitsTest, AnAgencysStreamsAreCountedFromTheirBeginning) {
   grpc::ClientContext first;
-  grpc::ClientContext second;
   const auto silent = council_->StreamingPull(&first);
+  v1::StreamingPullResponse heartbeat;
+  EXPECT_TRUE(silent->Read(&heartbeat));  // Now it is known to be open.
+
+  grpc::ClientContext second;
   const auto publishes = council_->StreamingPublish(&second);
-  // A server answers calls in the order it likes: these two are there when a
-  // third is refused.
-  grpc::Status third = grpc::Status::OK;
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (third.ok() && absl::Now() < deadline) {
-    grpc::ClientContext context;
-    const auto stream = council_->StreamingPublish(&context);
-    stream->WritesDone();
-    third = stream->Finish();
-  }
-  EXPECT_EQ(LimitOf(FromGrpc(third)), "max_streams_per_agency");
+  v1::StreamingPublishRequest faulty;
+  faulty.add_messages();
+  v1::StreamingPublishResponse refusal;
+  EXPECT_TRUE(publishes->Write(faulty) && publishes->Read(&refusal));
+
+  EXPECT_EQ(LimitOf(FromGrpc(EndOf({Opening()}))), "max_streams_per_agency");
   silent->WritesDone();
   EXPECT_TRUE(silent->Finish().ok());
   publishes->WritesDone();
@@ -185,6 +183,13 @@ TEST_F(BrokerLimitsTest, AnAgencysPullsThatWaitAreCounted) {
     cancelled += one->status.error_code() == grpc::CANCELLED;
   }
   EXPECT_EQ(cancelled, kMaxWaitingPulls);
+
+  // What is given up waits no more.
+  *request.mutable_wait() = ToProto(absl::Milliseconds(1));
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (!Call(&v1::BrokerService::Stub::Pull, request).ok()) {
+    ASSERT_LT(absl::Now(), deadline);
+  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "services/common/proto_time.h"
 #include "storage/keys.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/limit_of.h"
 
 namespace baton {
 namespace {
@@ -161,18 +162,11 @@ TEST_F(ExchangeTest, ADeskSaysHowFarItsRetriesAreSpread) {
 // Says which limit was reached, and when to try again.
 void ExpectLimit(const absl::Status& status, absl::string_view limit,
                  absl::Duration retry_after) {
-  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  const auto detail = [&status](absl::string_view type) {
-    return std::string(
-        status.GetPayload(absl::StrCat("type.googleapis.com/google.rpc.", type))
-            .value_or(absl::Cord()));
-  };
-  google::rpc::QuotaFailure quota;
+  EXPECT_EQ(LimitOf(status), limit) << status;
   google::rpc::RetryInfo retry;
-  EXPECT_TRUE(quota.ParseFromString(detail("QuotaFailure")));
-  EXPECT_TRUE(retry.ParseFromString(detail("RetryInfo")));
-  ASSERT_EQ(quota.violations_size(), 1);
-  EXPECT_EQ(quota.violations(0).subject(), limit);
+  EXPECT_TRUE(retry.ParseFromString(
+      std::string(status.GetPayload("type.googleapis.com/google.rpc.RetryInfo")
+                      .value_or(absl::Cord()))));
   EXPECT_EQ(FromProto(retry.retry_delay()), retry_after);
 }
 
@@ -1004,6 +998,17 @@ TEST_F(ExchangeTest, APullThatDoesNotWaitIsAnsweredAtOnce) {
   EXPECT_THAT(two->TakeTexts(), ElementsAre("a", "b"));
   exchange_.Publish("d");
   EXPECT_EQ(two->calls, 1);
+}
+
+TEST_F(ExchangeTest, APullThatDoesNotWaitGetsNothingThatExpiredJustNow) {
+  v1::Message message = TextMessage("a");
+  *message.mutable_expire_time() =
+      ToProto(exchange_.clock().Now().wall + absl::Minutes(1));
+  exchange_.Accept(HospitalCaller(), message);
+  exchange_.clock().Advance(absl::Minutes(1));
+  const auto pull = exchange_.Consume(kIntake, {.once = true, .wait = false});
+  EXPECT_EQ(pull->calls, 1);
+  EXPECT_THAT(pull->TakeAll(), IsEmpty());
 }
 
 TEST_F(ExchangeTest, APullThatWaitsEndsWithItsFirstDelivery) {

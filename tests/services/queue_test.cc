@@ -256,6 +256,38 @@ TEST_F(QueueTest, DangerThatComesBetweenLetsNobodyPass) {
   EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 1)));
 }
 
+// What became due in front of danger that a consumer has does not wait for it:
+// it was overtaken, no more.
+TEST_F(QueueTest, DangerWithAConsumerHoldsUpNobodyInFrontOfIt) {
+  queue_->Add({.copy = {.sequence = 1, .ordering_key_hash = 7},
+               .sender = "police/E1",
+               .deliver_time = now_.wall + absl::Seconds(30)},
+              now_);
+  Add(2, /*key=*/7, v1::PRIORITY_IMMEDIATE_DANGER);
+  Add(3, /*key=*/7);
+  Subscribe(1, 10, "one");
+  ASSERT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 2)));
+  Advance(absl::Seconds(31));
+  EXPECT_THAT(Step(), ElementsAre(Field(&Leased::sequence, 1)));
+}
+
+// More than a few Ticks let in.
+TEST_F(QueueTest, NobodyPassesWhatWasDueBeforeTheRestart) {
+  const uint64_t keys = 4 * Queue::kMaxTick;
+  for (uint64_t key = 1; key <= keys; ++key) {
+    queue_->Add({.copy = {.sequence = 2 * key, .ordering_key_hash = key},
+                 .sender = "police/E1",
+                 .deliver_time = now_.wall + absl::Seconds(30)},
+                now_);
+    Add(2 * key + 1, key);
+  }
+  Commit();
+  Advance(absl::Seconds(31));
+  Restart();
+  Subscribe(1, 1000, "one");
+  for (const Leased& leased : Step()) EXPECT_EQ(leased.sequence % 2, 0u);
+}
+
 // A message that waits for weeks does not keep the log of those weeks.
 TEST_F(QueueTest, TheLogOfMuchTrafficStaysShort) {
   Subscribe(1, 10);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "services/common/faults.h"
+#include "services/common/proto_time.h"
 
 namespace baton::sim {
 namespace {
@@ -160,6 +161,12 @@ void LabConsumers::Delivered(const std::shared_ptr<Stream>& stream,
                   .ack_id = message.ack_id(),
                   .attempt = message.delivery_attempt()};
   if (CopyOf(held).came_back) lab_->Did("came back");
+  const v1::Message& sent = letter->message;
+  if (sent.has_deliver_time()) lab_->Did("delivered later");
+  if (sent.has_expire_time() &&
+      FromProto(sent.expire_time()) < lab_->broker.clock().Now().wall) {
+    lab_->Did("expired, and came back");
+  }
   if (Letters::HasMark(message.message(),
                        v1::MARK_CODE_EARLIER_MESSAGE_PENDING)) {
     lab_->Did("overtook");

@@ -2,7 +2,9 @@
 #define BATON_TESTS_SYSTEM_SIMULATION_LAB_CONSUMERS_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 

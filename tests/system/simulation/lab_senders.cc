@@ -1,35 +1,19 @@
 #include "tests/system/simulation/lab_senders.h"
 
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 #include "services/broker/publish_check.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/proto_time.h"
+#include "tests/support/limit_of.h"
 
 namespace baton::sim {
 namespace {
 
 constexpr int kKeys = 4;
 constexpr int kFlood = 48;
-
-// The limit that `details`, a serialized google.rpc.Status, names with a time
-// to try again; else empty.
-std::string LimitOf(const std::string& details) {
-  google::rpc::Status status;
-  if (!status.ParseFromString(details)) return "";
-  google::rpc::QuotaFailure quota;
-  google::rpc::RetryInfo retry;
-  for (const auto& detail : status.details()) {
-    if (detail.Is<google::rpc::QuotaFailure>()) detail.UnpackTo(&quota);
-    if (detail.Is<google::rpc::RetryInfo>()) detail.UnpackTo(&retry);
-  }
-  return quota.violations_size() == 1 && retry.has_retry_delay()
-             ? quota.violations(0).subject()
-             : "";
-}
 
 absl::Status StatusOf(const v1::PublishRefusal& refusal) {
   absl::Status status(static_cast<absl::StatusCode>(refusal.code()),
@@ -212,6 +196,7 @@ void LabSenders::SendChanged(const Letter& letter) {
 void LabSenders::Published(Letter* letter, const v1::PublishReceipt& receipt,
                            const std::string& how) {
   lab_->Did(letter->answered ? "repeat" : how);
+  if (letter->copies.size() > 1) lab_->Did("two queues");
   lab_->letters.Published(letter, receipt);
 }
 
@@ -224,7 +209,7 @@ void LabSenders::Refused(Letter* letter, const absl::Status& why) {
     lab_->Did(letter->answered ? "repeat: too late" : "publish: too late");
     return;
   }
-  const std::string limit = LimitOf(SerializeStatus(why));
+  const std::string limit = LimitOf(why);
   EXPECT_NE(limit, "") << why;
   lab_->Did(absl::StrCat("limit: ", limit));
 }

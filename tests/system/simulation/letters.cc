@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "services/broker/message_filter.h"
 #include "services/common/agency.h"
 #include "services/common/faults.h"
 #include "services/common/ids.h"
@@ -70,6 +70,7 @@ void Letters::Refused(Letter* letter, const absl::Status& why) {
         << letter->marker;
     letter->hopeless = true;
   } else if (absl::IsInvalidArgument(why)) {
+    EXPECT_FALSE(letter->answered) << letter->marker << ": " << why;
     EXPECT_TRUE(letter->message.has_expire_time() &&
                 FromProto(letter->message.expire_time()) <= world_->time())
         << letter->marker << ": " << why;
@@ -176,17 +177,17 @@ void Letters::CheckOrder(const Letter& letter, const std::string& queue,
         (!other.answered || other.sequence < letter.sequence)) {
       may_have_overtaken = true;
     }
-    if (IsDanger(other)) continue;
     // What is to be delivered later stands in no line before it is due.
     const bool stands_before =
         SurelyUnsettled(other, copy) && other.sequence < letter.sequence &&
         (!other.message.has_deliver_time() || copy.attempts > 0);
-    if (IsDanger(letter)) {
+    if (IsDanger(letter) && !IsDanger(other)) {
       surely_overtook |= stands_before;
       continue;
     }
     EXPECT_FALSE(stands_before)
         << letter.marker << " before " << marker << " in " << queue;
+    if (IsDanger(other)) continue;  // Others may have been in front of it.
     EXPECT_FALSE(SurelyHeld(copy))
         << letter.marker << " beside " << marker << " in " << queue
         << ", held until " << copy.held_until << " at " << world_->now();
@@ -383,7 +384,7 @@ std::string Letters::CompareEnd(const Letter& letter, const std::string& queue,
     EXPECT_TRUE(letter.cancel_asked) << letter.marker;
     return "";
   }
-  if (record.redrives() > 0) CheckAttempts(letter, queue, record);
+  CheckAttempts(letter, queue, record);
   if (record.state() == v1::DELIVERY_STATE_ACKNOWLEDGED) return "";
   EXPECT_FALSE(copy.acknowledged) << letter.marker << " in " << queue;
   return absl::StrCat(v1::DeliveryState_Name(record.state()), " in ", queue);

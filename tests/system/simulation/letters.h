@@ -13,7 +13,6 @@
 #include "baton/v1/broker_service.pb.h"
 #include "baton/v1/queue_service.pb.h"
 #include "baton/v1/record.pb.h"
-#include "services/broker/message_filter.h"
 #include "services/broker/queue.h"
 #include "services/common/identity.h"
 #include "tests/system/simulation/broker_machine.h"
