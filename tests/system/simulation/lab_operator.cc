@@ -33,7 +33,9 @@ void LabOperator::ActSometimes() {
     case 3:
       return CancelOne();
     case 4:
-      return world.Chance(15) ? Purge(queue) : PurgeUnconfirmed(queue);
+      return Purge(queue, world.Chance(15)   ? queue
+                          : queue == kIntake ? kDuty
+                                             : kIntake);
     case 5:
       return Browse(queue);
     case 6:
@@ -180,38 +182,28 @@ void LabOperator::SawJob(const v1::Job& job) {
   last = job;
 }
 
-void LabOperator::Purge(const std::string& queue) {
+// The word that confirms is the one for `counted`.
+void LabOperator::Purge(const std::string& queue, const std::string& counted) {
+  const bool confirmed = queue == counted;
   lab_->Ask(
-      CountPurge{.queue = queue},
-      [this, queue](const absl::StatusOr<v1::PreparePurgeResponse>& counted) {
-        ASSERT_TRUE(counted.ok()) << counted.status();
+      CountPurge{.queue = counted},
+      [this, queue,
+       confirmed](const absl::StatusOr<v1::PreparePurgeResponse>& count) {
+        ASSERT_TRUE(count.ok()) << count.status();
         StartPurge act;
         act.request.set_queue(queue);
-        act.request.set_confirmation(counted->confirmation());
+        act.request.set_confirmation(count->confirmation());
         act.request.set_reason(kReason);
         act.request.set_request_id(absl::StrCat("purge-", ++last_request_));
-        lab_->letters.AskedPurge(queue);
-        lab_->Ask(std::move(act), [this](const absl::StatusOr<v1::Job>& job) {
-          lab_->Did(job.ok() ? "purge" : "purge: busy");
-        });
-      });
-}
-
-// With the word for the other queue.
-void LabOperator::PurgeUnconfirmed(const std::string& queue) {
-  lab_->Ask(
-      CountPurge{.queue = queue == kIntake ? kDuty : kIntake},
-      [this, queue](const absl::StatusOr<v1::PreparePurgeResponse>& counted) {
-        ASSERT_TRUE(counted.ok()) << counted.status();
-        StartPurge act;
-        act.request.set_queue(queue);
-        act.request.set_confirmation(counted->confirmation());
-        act.request.set_reason(kReason);
-        act.request.set_request_id(absl::StrCat("purge-", ++last_request_));
-        lab_->Ask(std::move(act), [this](const absl::StatusOr<v1::Job>& job) {
-          EXPECT_EQ(ReasonOf(job.status()), "NOT_CONFIRMED") << job.status();
-          lab_->Did("purge: not confirmed");
-        });
+        if (confirmed) lab_->letters.AskedPurge(queue);
+        lab_->Ask(std::move(act),
+                  [this, confirmed](const absl::StatusOr<v1::Job>& job) {
+                    if (confirmed)
+                      return lab_->Did(job.ok() ? "purge" : "purge: busy");
+                    EXPECT_EQ(ReasonOf(job.status()), "NOT_CONFIRMED")
+                        << job.status();
+                    lab_->Did("purge: not confirmed");
+                  });
       });
 }
 

@@ -36,8 +36,7 @@ class LabOperator {
   void Stop(const std::string& job_id);
   void LookAtJobs(const std::string& queue);
   void SawJob(const v1::Job& job);
-  void Purge(const std::string& queue);
-  void PurgeUnconfirmed(const std::string& queue);
+  void Purge(const std::string& queue, const std::string& counted);
   void Browse(const std::string& queue);
   void Replay(const std::string& queue);
 
