@@ -314,6 +314,25 @@ TEST_F(QueueDeskTest, AJobGoesOnAfterARestartAndDoesNothingTwice) {
   EXPECT_EQ(Intake().dead_letters(), 0);
 }
 
+TEST_F(QueueDeskTest, ARestartMakesNoJobCountAnythingTwice) {
+  MakeDeadLetters(200);
+  v1::RedriveMessagesRequest request = RedriveAll();
+  request.set_dry_run(true);
+  std::vector<Command> commands;
+  v1::Job job;
+  commands.push_back(QueueCommand<StartRedrive>{
+      .caller = CouncilCaller(),
+      .act = {.request = std::move(request)},
+      .done = [&job](absl::StatusOr<v1::Job> begun) { job = *begun; }});
+  ASSERT_TRUE(exchange_.StepOnce(std::move(commands)).ok());
+  ASSERT_TRUE(exchange_.StepOnce({}).ok());
+  exchange_.Restart();
+  exchange_.Step();
+  EXPECT_EQ(JobNow(job).state(), v1::JOB_STATE_DONE);
+  EXPECT_EQ(JobNow(job).scanned_messages(), 200);
+  EXPECT_EQ(JobNow(job).changed_messages(), 200);
+}
+
 TEST_F(QueueDeskTest, ACancelledJobStopsWhereItIs) {
   MakeDeadLetters(60);
   v1::RedriveMessagesRequest request = RedriveAll();
