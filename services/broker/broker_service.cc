@@ -179,7 +179,8 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::Publish(
     if (result.ok()) *response = *std::move(result);
     reactor->Finish(ToGrpc(result.status()));
   };
-  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  const absl::Status submitted =
+      parts_.sequencer->SubmitAndStep(std::move(command));
   if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
   return reactor;
 }
@@ -271,7 +272,8 @@ void BrokerServiceImpl::Settle(grpc::CallbackServerContext* context,
     if (fill) fill(*result);
     reactor->Finish(ToGrpc(Combine(ids, *result)));
   };
-  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  const absl::Status submitted =
+      parts_.sequencer->SubmitAndStep(std::move(command));
   if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
 }
 
@@ -326,7 +328,8 @@ grpc::ServerUnaryReactor* BrokerServiceImpl::AcknowledgeAndPublish(
         }
         reactor->Finish(ToGrpc(status));
       };
-  const absl::Status submitted = parts_.sequencer->Submit(std::move(command));
+  const absl::Status submitted =
+      parts_.sequencer->SubmitAndStep(std::move(command));
   if (!submitted.ok()) reactor->Finish(ToGrpc(submitted));
   return reactor;
 }

@@ -26,8 +26,8 @@
 // What RPCs ask of the commit thread. Everything that needs no state was
 // checked before; callers' rights over queues too. `done` is called once,
 // after the commit that holds the effects (or the refusal's leaf), on the
-// finisher thread, or on the commit thread when nothing else is going on: it
-// must not block.
+// finisher thread, or on the thread that stepped when nothing else is going on:
+// it must not block.
 namespace baton {
 
 template <typename Result>

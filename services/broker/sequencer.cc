@@ -93,18 +93,29 @@ size_t OperationsOf(const Command& command) {
   return 1;
 }
 
+bool IsLoneReply(const StepResult& result) {
+  return result.replies.size() <= 1 && result.deliveries.empty() &&
+         result.notices.empty();
+}
+
 }  // namespace
 
 Sequencer::Sequencer(Exchange* exchange, const Clock* clock, Options options)
     : exchange_(exchange), clock_(clock), options_(std::move(options)) {}
 
 absl::Status Sequencer::Submit(Command command) {
-  absl::Status added = Add(std::move(command));
+  absl::Status added = Add(std::move(command), /*may_step=*/false);
   if (!added.ok()) ++refused_;
   return added;
 }
 
-absl::Status Sequencer::Add(Command command) {
+absl::Status Sequencer::SubmitAndStep(Command command) {
+  absl::Status added = Add(std::move(command), /*may_step=*/true);
+  if (!added.ok()) ++refused_;
+  return added;
+}
+
+absl::Status Sequencer::Add(Command command, bool may_step) {
   const size_t bytes = BytesOf(command);
   const size_t operations = OperationsOf(command);
   {
@@ -113,11 +124,52 @@ absl::Status Sequencer::Add(Command command) {
     RETURN_IF_ERROR(CheckRoom(command));
   }
   exchange_->Prepare(&command);
-  MutexLock lock(&mu_);
-  RETURN_IF_ERROR(CheckRoom(command));
-  pending_.push_back({std::move(command), bytes, operations});
-  if (pending_.size() == 1) arrived_.Signal();
+  {
+    MutexLock lock(&mu_);
+    RETURN_IF_ERROR(CheckRoom(command));
+    if (!may_step || !IsQuiet()) {
+      pending_.push_back({std::move(command), bytes, operations});
+      if (pending_.size() == 1 && !lent_) arrived_.Signal();
+      return absl::OkStatus();
+    }
+    lent_ = true;
+  }
+  StepLone(std::move(command));
   return absl::OkStatus();
+}
+
+bool Sequencer::IsQuiet() const {
+  return one_by_one_ >= kCallsOneByOne && resting_ && !lent_ && !HasWork() &&
+         untold_.empty() && !telling_;
+}
+
+void Sequencer::StepLone(Command command) {
+  std::vector<Command> commands;
+  commands.push_back(std::move(command));
+  absl::StatusOr<StepResult> result =
+      exchange_->Step(std::move(commands), clock_->Now());
+  const bool tells = result.ok() && IsLoneReply(*result);
+  if (tells) Tell(&*result);
+  MutexLock lock(&mu_);
+  lent_ = false;
+  if (result.ok()) {
+    SawStep(1, *result);
+    (tells ? told_ : untold_).push_back(*std::move(result));
+    if (!untold_.empty() || told_.size() >= kMaxTold) committed_.SignalAll();
+  } else {
+    failed_ = result.status();
+  }
+  if (HasWork() || !resting_ || next_tick_ < rests_until_) arrived_.Signal();
+}
+
+void Sequencer::SawStep(size_t commands, const StepResult& result) {
+  more_work_ = result.more_work;
+  next_tick_ = result.next_tick.value_or(absl::InfiniteDuration());
+  if (commands > 1 || !pending_.empty()) {
+    one_by_one_ = 0;
+  } else if (commands == 1) {
+    ++one_by_one_;
+  }
 }
 
 absl::Status Sequencer::CheckRoom(const Command& command) const {
@@ -145,7 +197,23 @@ void Sequencer::RefusePublish(absl::Status reason, bool danger_too) {
   refuse_danger_ = danger_too;
 }
 
-std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {
+bool Sequencer::HasWork() const {
+  return !pending_.empty() || more_work_ || stopping_ || !failed_.ok();
+}
+
+void Sequencer::AwaitWork(absl::Duration until) {
+  while (!HasWork()) {
+    rests_until_ = std::min(until, next_tick_);
+    const absl::Duration left = rests_until_ - clock_->Now().steady;
+    if (left <= absl::ZeroDuration()) break;
+    resting_ = true;
+    arrived_.WaitWithTimeout(&mu_, left);
+    resting_ = false;
+  }
+  while (lent_) arrived_.Wait(&mu_);
+}
+
+std::vector<Command> Sequencer::Take(absl::Duration until) {
   std::vector<Command> commands;
   size_t bytes = 0;
   size_t operations = 0;
@@ -156,11 +224,7 @@ std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {
             operations + next.operations <= kMaxStepOperations);
   };
   MutexLock lock(&mu_);
-  while (wait && pending_.empty() && !stopping_) {
-    const absl::Duration left = until - clock_->Now().steady;
-    if (left <= absl::ZeroDuration()) break;
-    arrived_.WaitWithTimeout(&mu_, left);
-  }
+  AwaitWork(until);
   while (!pending_.empty() && fits(pending_.front())) {
     bytes += pending_.front().bytes;
     operations += pending_.front().operations;
@@ -172,12 +236,9 @@ std::vector<Command> Sequencer::Take(bool wait, absl::Duration until) {
 
 absl::Status Sequencer::Run() {
   absl::Status ended;
-  bool more_work = true;  // The first step loads what the disk holds.
   absl::Duration next_second = clock_->Now().steady;
-  absl::Duration next_tick = next_second;
   while (ended.ok()) {
-    std::vector<Command> commands =
-        Take(!more_work, std::min(next_tick, next_second));
+    std::vector<Command> commands = Take(next_second);
     const Instant now = clock_->Now();
     if (now.steady >= next_second) {
       next_second = now.steady + kSecond;
@@ -186,16 +247,20 @@ absl::Status Sequencer::Run() {
     }
     {
       MutexLock lock(&mu_);
-      if (stopping_ && commands.empty()) break;
+      ended = failed_;
+      if (!ended.ok() || (stopping_ && commands.empty())) break;
     }
+    const size_t count = commands.size();
     absl::StatusOr<StepResult> result =
         exchange_->Step(std::move(commands), now);
     if (!result.ok()) {
       ended = result.status();
       break;
     }
-    more_work = result->more_work;
-    next_tick = result->next_tick.value_or(absl::InfiniteDuration());
+    {
+      MutexLock lock(&mu_);
+      SawStep(count, *result);
+    }
     HandOver(*std::move(result));
   }
   MutexLock lock(&mu_);
@@ -222,36 +287,41 @@ void Sequencer::HandOver(StepResult result) {
       return;
     }
   }
-  Tell(std::move(result));
+  Tell(&result);
 }
 
 bool Sequencer::CanTellAtOnce(const StepResult& result) const {
-  return result.replies.size() <= 1 && result.deliveries.empty() &&
-         result.notices.empty() && pending_.empty() && untold_.empty() &&
+  return IsLoneReply(result) && pending_.empty() && untold_.empty() &&
          !telling_;
 }
 
 void Sequencer::Finish() {
   while (true) {
+    std::deque<StepResult> told;
     StepResult result;
     {
       MutexLock lock(&mu_);
       telling_ = false;
-      while (untold_.empty() && !run_ended_) committed_.Wait(&mu_);
-      if (untold_.empty()) return;
-      result = std::move(untold_.front());
-      untold_.pop_front();
+      while (untold_.empty() && told_.size() < kMaxTold && !run_ended_) {
+        committed_.Wait(&mu_);
+      }
+      told.swap(told_);
+      if (untold_.empty() && told.empty()) return;
+      if (!untold_.empty()) {
+        result = std::move(untold_.front());
+        untold_.pop_front();
+      }
       telling_ = true;
       committed_.SignalAll();
     }
-    Tell(std::move(result));
+    Tell(&result);
   }
 }
 
-void Sequencer::Tell(StepResult result) {
-  baton::Tell(&result, options_.deliver);
+void Sequencer::Tell(StepResult* result) {
+  baton::Tell(result, options_.deliver);
   if (!options_.changed) return;
-  for (const v1::Conversation& conversation : result.changed) {
+  for (const v1::Conversation& conversation : result->changed) {
     options_.changed(conversation);
   }
 }

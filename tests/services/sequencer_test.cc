@@ -1,6 +1,7 @@
 #include "services/broker/sequencer.h"
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -134,6 +135,7 @@ class SequencerTest : public testing::Test {
         HospitalCaller(), request,
         [this, text](const absl::StatusOr<v1::PublishResponse>& response) {
           EXPECT_TRUE(response.ok());
+          told_by_ = std::this_thread::get_id();
           replies_.Add(text);
         }};
   }
@@ -159,6 +161,18 @@ class SequencerTest : public testing::Test {
     return command;
   }
 
+  // Commands come one by one until who brings one steps it. Returns how many.
+  size_t AwaitQuiet() {
+    for (size_t i = 1; i < 10'000; ++i) {
+      EXPECT_TRUE(sequencer_->SubmitAndStep(PublishOf("quiet")).ok());
+      replies_.Await(i);
+      if (told_by_.load() == std::this_thread::get_id()) return i;
+      std::this_thread::yield();  // To the commit thread, which goes to rest.
+    }
+    ADD_FAILURE() << "nobody steps what he brings";
+    return 0;
+  }
+
   ExchangeFixture exchange_;
   Gate gate_;
   std::atomic<bool> fail_ = false;
@@ -166,6 +180,7 @@ class SequencerTest : public testing::Test {
   absl::Status each_second_;
   Told replies_;
   Told changed_;
+  std::atomic<std::thread::id> told_by_;  // Who told a reply last.
   std::optional<Sequencer> sequencer_;
   std::thread run_;
   std::thread finish_;
@@ -237,6 +252,111 @@ TEST_F(SequencerTest, AFailedCommitTellsNobodyAndEndsTheRun) {
   EXPECT_THAT(changed_.Now(), IsEmpty());
   EXPECT_EQ(sequencer_->Submit(PublishOf("b")).code(),
             absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SequencerTest, WhoBringsALoneCommandStepsIt) {
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  EXPECT_GT(quiet, Sequencer::kCallsOneByOne);
+  const int commits = commits_;
+  ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
+  EXPECT_EQ(commits_, commits + 1) << "before the call returned";
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet + 1));
+  EXPECT_THAT(changed_.Now(), SizeIs(quiet + 1));
+}
+
+TEST_F(SequencerTest, WhatComesDuringALoneStepIsTheNextStep) {
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  const int commits = commits_;
+  gate_.Close();
+  std::thread lone([this] {
+    EXPECT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
+  });
+  gate_.AwaitSomebody();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("a")).ok());
+  ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("b")).ok());
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet)) << "told before it is on disk";
+  gate_.Open();
+  lone.join();
+  std::vector<std::string> told = replies_.Await(quiet + 3);
+  told.erase(told.begin(), told.begin() + static_cast<int64_t>(quiet));
+  EXPECT_THAT(told, ElementsAre("lone", "a", "b"));
+  EXPECT_EQ(commits_, commits + 2);
+}
+
+TEST_F(SequencerTest, ALoneStepThatFailsTellsNobodyAndEndsTheRun) {
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  fail_ = true;
+  ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("a")).ok());
+  EXPECT_EQ(Join().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet));
+  EXPECT_EQ(sequencer_->SubmitAndStep(PublishOf("b")).code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SequencerTest, StopsAfterALoneStep) {
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  gate_.Close();
+  std::thread lone([this] {
+    EXPECT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
+  });
+  gate_.AwaitSomebody();
+  sequencer_->Stop();
+  gate_.Open();
+  EXPECT_TRUE(Join().ok());
+  lone.join();
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet + 1));
+}
+
+TEST_F(SequencerTest, ALoneStepLeavesDeliveriesToTheFinisher) {
+  const auto consumer = exchange_.Consume(kDuty);
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  const int commits = commits_;
+  Command lone = PublishOf("lone");
+  *std::get<PublishCommand>(lone)
+       .request.mutable_messages(0)
+       ->mutable_recipients(0)
+       ->mutable_address() = AddressOf(kDuty);
+  ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(lone)).ok());
+  EXPECT_EQ(commits_, commits + 1);
+  replies_.Await(quiet + 1);
+  EXPECT_NE(told_by_.load(), std::this_thread::get_id());
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("lone"));
+}
+
+TEST_F(SequencerTest, EveryCallIsAnsweredOnceWhoeverSteps) {
+  constexpr int kThreads = 4;
+  constexpr int kCalls = 100;
+  Begin();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < kCalls; ++i) {
+        Gate answered;
+        answered.Close();
+        const std::string text = absl::StrCat(t, "-", i);
+        Command command = PublishOf(text);
+        auto& done = std::get<PublishCommand>(command).done;
+        done = [&answered, tell = done](const auto& response) {
+          tell(response);
+          answered.Open();
+        };
+        ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(command)).ok());
+        answered.Pass();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(End().ok());
+  const std::vector<std::string> told = replies_.Now();
+  EXPECT_THAT(told, SizeIs(kThreads * kCalls));
+  EXPECT_THAT(std::set<std::string>(told.begin(), told.end()),
+              SizeIs(kThreads * kCalls));
 }
 
 TEST_F(SequencerTest, RefusesMessagesBeforeSettlements) {
