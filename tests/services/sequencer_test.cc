@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/common/ids.h"
@@ -38,6 +39,15 @@ class Gate {
     changed_.SignalAll();
     while (!open_) changed_.Wait(&mu_);
     --waiting_;
+  }
+  // Whether so many stand before the closed gate within `wait`.
+  bool AwaitCrowd(int crowd, absl::Duration wait) {
+    const absl::Time until = absl::Now() + wait;
+    MutexLock lock(&mu_);
+    while (waiting_ < crowd && absl::Now() < until) {
+      changed_.WaitWithTimeout(&mu_, until - absl::Now());
+    }
+    return waiting_ >= crowd;
   }
   // Until somebody stands before the closed gate.
   void AwaitSomebody() {
@@ -138,6 +148,14 @@ class SequencerTest : public testing::Test {
           told_by_ = std::this_thread::get_id();
           replies_.Add(text);
         }};
+  }
+  Command PublishToDuty(const std::string& text) {
+    Command command = PublishOf(text);
+    *std::get<PublishCommand>(command)
+         .request.mutable_messages(0)
+         ->mutable_recipients(0)
+         ->mutable_address() = AddressOf(kDuty);
+    return command;
   }
   Command AckOf(const std::string& ack_id) {
     return SettleCommand{.caller = CouncilCaller(),
@@ -296,7 +314,8 @@ TEST_F(SequencerTest, ALoneStepThatFailsTellsNobodyAndEndsTheRun) {
             absl::StatusCode::kUnavailable);
 }
 
-TEST_F(SequencerTest, StopsAfterALoneStep) {
+// It is woken by Stop(), and must not step what came since.
+TEST_F(SequencerTest, TheCommitThreadWaitsForALoneStep) {
   Begin();
   const size_t quiet = AwaitQuiet();
   gate_.Close();
@@ -304,11 +323,13 @@ TEST_F(SequencerTest, StopsAfterALoneStep) {
     EXPECT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
   });
   gate_.AwaitSomebody();
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("next")).ok());
   sequencer_->Stop();
+  EXPECT_FALSE(gate_.AwaitCrowd(2, absl::Milliseconds(100)));
   gate_.Open();
   EXPECT_TRUE(Join().ok());
   lone.join();
-  EXPECT_THAT(replies_.Now(), SizeIs(quiet + 1));
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet + 2));
 }
 
 TEST_F(SequencerTest, ALoneStepLeavesDeliveriesToTheFinisher) {
@@ -316,17 +337,33 @@ TEST_F(SequencerTest, ALoneStepLeavesDeliveriesToTheFinisher) {
   Begin();
   const size_t quiet = AwaitQuiet();
   const int commits = commits_;
-  Command lone = PublishOf("lone");
-  *std::get<PublishCommand>(lone)
-       .request.mutable_messages(0)
-       ->mutable_recipients(0)
-       ->mutable_address() = AddressOf(kDuty);
-  ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(lone)).ok());
+  ASSERT_TRUE(sequencer_->SubmitAndStep(PublishToDuty("lone")).ok());
   EXPECT_EQ(commits_, commits + 1);
   replies_.Await(quiet + 1);
   EXPECT_NE(told_by_.load(), std::this_thread::get_id());
   EXPECT_TRUE(End().ok());
   EXPECT_THAT(consumer->TakeTexts(), ElementsAre("lone"));
+}
+
+TEST_F(SequencerTest, ALoneStepDoesNotOvertakeTheFinisher) {
+  const auto consumer = exchange_.Consume(kDuty);
+  Gate slow_reader;
+  Begin();
+  const size_t quiet = AwaitQuiet();
+  slow_reader.Close();
+  Command slow = PublishToDuty("slow");
+  auto& done = std::get<PublishCommand>(slow).done;
+  done = [&slow_reader, tell = done](const auto& response) {
+    slow_reader.Pass();
+    tell(response);
+  };
+  ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(slow)).ok());
+  slow_reader.AwaitSomebody();
+  ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
+  EXPECT_THAT(replies_.Now(), SizeIs(quiet));
+  slow_reader.Open();
+  EXPECT_EQ(replies_.Await(quiet + 2).back(), "lone");
+  EXPECT_TRUE(End().ok());
 }
 
 TEST_F(SequencerTest, EveryCallIsAnsweredOnceWhoeverSteps) {
