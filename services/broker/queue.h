@@ -301,7 +301,7 @@ class Queue {
   static bool WaitsForItsTime(const Item& item) {
     return item.state == v1::DELIVERY_STATE_DELAYED && item.attempt == 0;
   }
-  // It is ready, when its delay is over.
+  // Makes `item` ready if its delay is over.
   void EndDelay(Instant now, uint64_t sequence, Item* item);
   void Insert(uint64_t sequence, Item item);
   // Takes its place in publish order, which may be in front of others.

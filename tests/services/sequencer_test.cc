@@ -1,6 +1,7 @@
 #include "services/broker/sequencer.h"
 
 #include <atomic>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -157,6 +158,14 @@ class SequencerTest : public testing::Test {
          ->mutable_address() = AddressOf(kDuty);
     return command;
   }
+  // Its answer is told when `reader` lets it pass.
+  static void ReadSlowly(Gate* reader, Command* publish) {
+    auto& done = std::get<PublishCommand>(*publish).done;
+    done = [reader, tell = done](const auto& response) {
+      reader->Pass();
+      tell(response);
+    };
+  }
   Command AckOf(const std::string& ack_id) {
     return SettleCommand{.caller = CouncilCaller(),
                          .kind = SettleKind::kAcknowledge,
@@ -241,11 +250,7 @@ TEST_F(SequencerTest, ALoneReplyDoesNotOvertake) {
   ASSERT_TRUE(sequencer_->Submit(PublishOf("first")).ok());
   gate_.AwaitSomebody();
   Command slow = PublishOf("slow");
-  auto& done = std::get<PublishCommand>(slow).done;
-  done = [&slow_reader, tell = done](const auto& response) {
-    slow_reader.Pass();
-    tell(response);
-  };
+  ReadSlowly(&slow_reader, &slow);
   ASSERT_TRUE(sequencer_->Submit(std::move(slow)).ok());
   ASSERT_TRUE(sequencer_->Submit(PublishOf("beside")).ok());
   gate_.Open();
@@ -352,11 +357,7 @@ TEST_F(SequencerTest, ALoneStepDoesNotOvertakeTheFinisher) {
   const size_t quiet = AwaitQuiet();
   slow_reader.Close();
   Command slow = PublishToDuty("slow");
-  auto& done = std::get<PublishCommand>(slow).done;
-  done = [&slow_reader, tell = done](const auto& response) {
-    slow_reader.Pass();
-    tell(response);
-  };
+  ReadSlowly(&slow_reader, &slow);
   ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(slow)).ok());
   slow_reader.AwaitSomebody();
   ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
@@ -364,6 +365,26 @@ TEST_F(SequencerTest, ALoneStepDoesNotOvertakeTheFinisher) {
   slow_reader.Open();
   EXPECT_EQ(replies_.Await(quiet + 2).back(), "lone");
   EXPECT_TRUE(End().ok());
+}
+
+// Otherwise they pile up: who steps leaves that to the finisher.
+TEST_F(SequencerTest, WhatLoneStepsLeaveIsTakenApart) {
+  Begin();
+  size_t told = AwaitQuiet();
+  const auto kept = std::make_shared<int>();
+  for (size_t i = 0; i < 3 * Sequencer::kMaxTold; ++i) {
+    Command command = PublishOf("lone");
+    auto& done = std::get<PublishCommand>(command).done;
+    done = [kept, tell = done](const auto& response) { tell(response); };
+    ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(command)).ok());
+    replies_.Await(++told);
+  }
+  const auto most = static_cast<int64_t>(Sequencer::kMaxTold);
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  while (kept.use_count() > most && absl::Now() < give_up) {
+    std::this_thread::yield();
+  }
+  EXPECT_LE(kept.use_count(), most);
 }
 
 TEST_F(SequencerTest, EveryCallIsAnsweredOnceWhoeverSteps) {
