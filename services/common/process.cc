@@ -1,6 +1,7 @@
 #include "services/common/process.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -40,6 +41,20 @@ void StopOnSignal(const sigset_t& signals, Process* process,
   process->Stop();
 }
 
+// Debian's RocksDB is built with its assertions, and some damage to a table
+// ends at one: the last line says what the assertion above it does not.
+void TellOfAbort(int) {
+  constexpr char kText[] =
+      "ended at the failure above. If that is an assertion in a file of ./db/ "
+      "or ./table/, then the database is damaged: keep a copy of its "
+      "directory, then restore the newest backup into an empty one. If not, it "
+      "is a fault of this program: start it again, and report the lines "
+      "above. Nothing that was answered is lost by it.\n";
+  // What fails here can be told nowhere.
+  [[maybe_unused]] const ssize_t written =
+      write(STDERR_FILENO, kText, sizeof(kText) - 1);
+}
+
 void PrintFaults(absl::string_view name, const absl::Status& status) {
   std::cerr << name << ": the configuration is faulty:\n  "
             << absl::StrReplaceAll(status.message(), {{"; ", "\n  "}}) << "\n";
@@ -76,6 +91,7 @@ int RunProcess(int argc, char** argv, absl::string_view name,
 
   // A file that may not grow is a full disk, which is told of like one.
   ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGABRT, TellOfAbort);  // Which ends the process all the same.
   // Blocked before any thread starts, so that all inherit it. SIGUSR1 ends
   // the waiting thread when the service stops by itself.
   sigset_t signals;

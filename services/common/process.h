@@ -40,7 +40,8 @@ std::unique_ptr<Process> MakeProcess(std::unique_ptr<Service> service) {
 // The main() of every service: parses --config FILE and --check_config, starts
 // the service, stops it on SIGTERM or SIGINT, and returns the exit status:
 // 0 stopped, 1 failed, or still not stopped after 30 s, 2 wrong use or a faulty
-// configuration (every fault is printed).
+// configuration (every fault is printed). A process that aborts says what to do
+// in its last line.
 int RunProcess(int argc, char** argv, absl::string_view name,
                const std::function<absl::Status(const std::string&)>& check,
                const std::function<absl::StatusOr<std::unique_ptr<Process>>(

@@ -252,6 +252,21 @@ class DamagedDiskTest(CityTest):
         self.assertRegex(said, "is damaged|is not in it|vault: .*;")
         self.assertIn("restore the newest backup", said)
 
+    def test_an_assertion_of_rocksdb_is_explained(self):
+        """It reads the count of restarts in the properties of a table before it
+        checks that block."""
+        self.restore()
+        table = min((self.town.directory / "data/broker").rglob("*.sst"))
+        content = bytearray(table.read_bytes())
+        properties = content.index(b"rocksdb.block.based.table")
+        one_restart = content.index(bytes(4) + b"\1" + bytes(4), properties) + 4
+        content[one_restart + 3] ^= 0x80
+        table.write_bytes(content)
+        with self.assertRaises(RuntimeError):
+            self.town.start("broker")
+        self.assertIn("Assertion", self.town.log("broker"))
+        self.assert_says_how_to_recover("broker")
+
     def test_the_exchange_never_serves_less_than_it_acknowledged(self):
         def whole():
             with Caller(self.town, COUNCIL) as council:
