@@ -22,7 +22,7 @@ std::string ConfigFile() {
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
     const std::string& address, const baton::v1::ClientConfig& config) {
-  return baton::Dial(address, config.server_name(), config.tls());
+  return baton::DialTwice(address, config.server_name(), config.tls());
 }
 
 baton::cli::Handshake ShakeHands(const std::string& address,

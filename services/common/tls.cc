@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_certificate_verifier.h"
 #include "grpcpp/security/tls_credentials_options.h"
@@ -23,6 +25,7 @@ constexpr int kMaxReceiveBytes = 4 << 20;
 constexpr int kMinReconnectMs = 1000;
 constexpr int kMaxReconnectMs = 5000;
 constexpr int kKeepaliveMs = 20000;
+constexpr absl::Duration kConnectPatience = absl::Seconds(2);
 
 struct Free {
   void operator()(BIO* bio) const { BIO_free(bio); }
@@ -107,6 +110,18 @@ grpc::ChannelArguments ChannelArgumentsFor(const std::string& server_name) {
   return arguments;
 }
 
+// Whether the first attempt fails; one that lasts longer than kConnectPatience
+// is left to go on.
+bool FailsToConnect(grpc::Channel& channel) {
+  const auto deadline = absl::ToChronoTime(absl::Now() + kConnectPatience);
+  grpc_connectivity_state state = channel.GetState(/*try_to_connect=*/true);
+  while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+    if (!channel.WaitForStateChange(state, deadline)) return false;
+    state = channel.GetState(/*try_to_connect=*/true);
+  }
+  return state != GRPC_CHANNEL_READY;
+}
+
 }  // namespace
 
 absl::Status CheckTlsFiles(const v1::TlsConfig& config) {
@@ -168,6 +183,14 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
       server_name.empty() ? HostOf(address) : std::string(server_name);
   return grpc::CreateCustomChannel(std::string(address), credentials,
                                    ChannelArgumentsFor(name));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> DialTwice(
+    absl::string_view address, absl::string_view server_name,
+    const v1::TlsConfig& config) {
+  ASSIGN_OR_RETURN(auto channel, Dial(address, server_name, config));
+  if (!FailsToConnect(*channel)) return channel;
+  return Dial(address, server_name, config);
 }
 
 }  // namespace baton

@@ -34,6 +34,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(
     absl::string_view address, absl::string_view server_name,
     const v1::TlsConfig& config);
 
+// Dial() for callers that give up at the first UNAVAILABLE: makes the first
+// connection before it returns, and dials once more if that fails at once.
+// Before version 1.61 gRPC now and then takes a connection that is being made
+// for one that failed (its pull request 35064), for any reason at all, such as
+// "No such file or directory". Blocks for two seconds at most.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> DialTwice(
+    absl::string_view address, absl::string_view server_name,
+    const v1::TlsConfig& config);
+
 }  // namespace baton
 
 #endif  // BATON_SERVICES_COMMON_TLS_H_

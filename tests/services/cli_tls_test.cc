@@ -2,8 +2,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -13,6 +15,7 @@
 #include "services/cli/handshake.h"
 #include "services/common/certificate.h"
 #include "services/common/tls.h"
+#include "tests/support/breaking_line.h"
 #include "tests/support/source_file.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_certificates.h"
@@ -46,7 +49,12 @@ class TlsTest : public testing::Test {
     auto channel =
         Dial("127.0.0.1:" + std::to_string(port_), server_name, config);
     EXPECT_TRUE(channel.ok()) << channel.status();
-    auto stub = v1::EmergencyService::NewStub(*channel);
+    return CallBy(*channel);
+  }
+
+  static grpc::StatusCode CallBy(
+      const std::shared_ptr<grpc::Channel>& channel) {
+    auto stub = v1::EmergencyService::NewStub(channel);
     grpc::ClientContext context;
     v1::GetWaitingResponse response;
     return stub->GetWaiting(&context, v1::GetWaitingRequest(), &response)
@@ -71,6 +79,32 @@ TEST_F(TlsTest, AgenciesOfOneAuthorityTalk) {
   EXPECT_EQ(CallAs(Files("emergency-RX1RA"), ""),
             grpc::StatusCode::UNIMPLEMENTED)
       << "127.0.0.1 is in the certificate";
+}
+
+// The first connection ends in the middle of its handshake.
+TEST_F(TlsTest, OneFailureToConnectIsNotTheEnd) {
+  Serve(Files("exchange-baton"));
+  BreakingLine line(port_);
+  line.HoldAfter(1);
+  auto dialled = std::async(std::launch::async, [&] {
+    return DialTwice(absl::StrCat("127.0.0.1:", line.port()), "",
+                     Files("emergency-RX1RA"));
+  });
+  while (line.bytes_since() == 0) {
+    ASSERT_EQ(dialled.wait_for(std::chrono::milliseconds(1)),
+              std::future_status::timeout);
+  }
+  line.Break();
+  EXPECT_EQ(CallBy(*dialled.get()), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(line.breaks(), 1);
+}
+
+TEST_F(TlsTest, NobodyThereIsSaidAtTheSecondAttempt) {
+  Serve(Files("exchange-baton"));
+  server_.reset();
+  const auto dialled = DialTwice(absl::StrCat("127.0.0.1:", port_), "",
+                                 Files("emergency-RX1RA"));
+  EXPECT_EQ(CallBy(*dialled), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(TlsTest, AServerOfAnotherNameIsRefused) {
