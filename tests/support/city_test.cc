@@ -450,8 +450,6 @@ TEST(CityTest, EveryRequestSurvivesTheWireAndJson) {
     ASSERT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
         *parsed, *arrival.request));
     const std::string line = PlanLine(arrival);
-    // Not a Struct: its map has another layout under ThreadSanitizer than in
-    // Debian's libprotobuf.
     google::protobuf::Value whole;
     ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(line, &whole).ok())
         << line;
