@@ -72,15 +72,15 @@ absl::Status ReadProgress(const Reader& reader, const Vault& vault,
 
 AttachmentServiceImpl::AttachmentServiceImpl(const Parts& parts,
                                              const v1::BrokerConfig& config)
-    : workers_(kWorkers, kMaxPendingWork),
-      parts_{.doorway = parts.doorway,
+    : parts_{.doorway = parts.doorway,
              .sequencer = parts.sequencer,
              .streams = parts.streams,
              .store = parts.store,
              .vault = parts.vault,
              .workers = &workers_,
              .media_types = MediaTypesOf(config),
-             .max_bytes = MaxBytesOf(config)} {}
+             .max_bytes = MaxBytesOf(config)},
+      workers_(kWorkers, parts.max_pending_work) {}
 
 grpc::ServerReadReactor<v1::UploadAttachmentRequest>*
 AttachmentServiceImpl::UploadAttachment(

@@ -1,6 +1,7 @@
 #ifndef BATON_SERVICES_BROKER_ATTACHMENT_SERVICE_H_
 #define BATON_SERVICES_BROKER_ATTACHMENT_SERVICE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,13 +44,15 @@ class AttachmentServiceImpl final
   static constexpr int kWorkers = 2;
   static constexpr size_t kMaxPendingWork = 1024;
 
-  // Pointers outlive the service. Types and size come from `config`.
+  // Pointers outlive the service. Types and size come from `config`. More than
+  // `max_pending_work` that waits for the two is refused.
   struct Parts {
     const Doorway* doorway;
     Sequencer* sequencer;
     StreamRegistry* streams;
     const Store* store;
     const Vault* vault;
+    size_t max_pending_work = kMaxPendingWork;
   };
 
   AttachmentServiceImpl(const Parts& parts, const v1::BrokerConfig& config);
@@ -65,8 +68,8 @@ class AttachmentServiceImpl final
       const v1::DownloadAttachmentRequest* request) override;
 
  private:
-  Executor workers_;
   const AttachmentParts parts_;
+  Executor workers_;  // What waits there uses parts_.
 };
 
 }  // namespace baton

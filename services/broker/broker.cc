@@ -165,7 +165,7 @@ struct Broker::Parts {
   absl::Notification all_told;  // By the finisher; nothing is decided any more.
 
   void Deliver(StepResult::Delivery delivery);
-  absl::Status EachSecond();
+  absl::Status Upkeep();
   bool AskForQueues(QueueProbe::Done done);
   absl::Status OpenAdmin(const Clock* clock);
   void SetServing(bool serving);
@@ -192,7 +192,7 @@ void Broker::Parts::Deliver(StepResult::Delivery delivery) {
 
 // Stops at damage, keeps the high-water mark fresh, and room on the disk for
 // acknowledgements.
-absl::Status Broker::Parts::EachSecond() {
+absl::Status Broker::Parts::Upkeep() {
   RETURN_IF_ERROR(scrub->status());
   RETURN_IF_ERROR(store->SyncHighWaterMark());
   uint64_t free = 0;
@@ -309,7 +309,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
   Parts* const p = parts.get();
   Sequencer::Options options;
   options.max_pending = OrDefault(config.limits().max_pending_commands(), 4096);
-  options.each_second = [p] { return p->EachSecond(); };
+  options.upkeep = [p] { return p->Upkeep(); };
   options.deliver = [p](StepResult::Delivery delivery) {
     p->Deliver(std::move(delivery));
   };

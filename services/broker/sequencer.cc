@@ -11,7 +11,6 @@
 namespace baton {
 namespace {
 
-constexpr absl::Duration kSecond = absl::Seconds(1);
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
 constexpr size_t kSmallCommandBytes = 256;
 
@@ -236,13 +235,13 @@ std::vector<Command> Sequencer::Take(absl::Duration until) {
 
 absl::Status Sequencer::Run() {
   absl::Status ended;
-  absl::Duration next_second = clock_->Now().steady;
+  absl::Duration next_upkeep = clock_->Now().steady;
   while (ended.ok()) {
-    std::vector<Command> commands = Take(next_second);
+    std::vector<Command> commands = Take(next_upkeep);
     const Instant now = clock_->Now();
-    if (now.steady >= next_second) {
-      next_second = now.steady + kSecond;
-      if (options_.each_second) ended = options_.each_second();
+    if (now.steady >= next_upkeep) {
+      next_upkeep = now.steady + options_.upkeep_interval;
+      if (options_.upkeep) ended = options_.upkeep();
       if (!ended.ok()) break;
     }
     {

@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "baton/v1/conversation.pb.h"
 #include "services/broker/command.h"
 #include "services/broker/exchange.h"
@@ -48,8 +49,9 @@ class Sequencer {
 
   struct Options {
     size_t max_pending = 4096;
-    // Called between steps, at least once a second; an error ends Run().
-    std::function<absl::Status()> each_second;
+    // Called between steps, at least this often; an error ends Run().
+    std::function<absl::Status()> upkeep;
+    absl::Duration upkeep_interval = absl::Seconds(1);
     // Opens and hands over what a step leased; called by Finish().
     std::function<void(StepResult::Delivery)> deliver;
     // Tells watchers; called by Finish() or, like a lone reply, by who stepped.

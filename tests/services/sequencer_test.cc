@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/common/ids.h"
+#include "services/common/proto_time.h"
 #include "storage/keys.h"
 #include "tests/support/exchange_fixture.h"
 #include "tests/support/limit_of.h"
@@ -115,7 +116,8 @@ class SequencerTest : public testing::Test {
     sequencer_.emplace(
         &exchange_.exchange(), &exchange_.clock(),
         Sequencer::Options{.max_pending = max_pending,
-                           .each_second = [this] { return each_second_; },
+                           .upkeep = [this] { return upkeep_; },
+                           .upkeep_interval = upkeep_interval_,
                            .deliver =
                                [this](StepResult::Delivery delivery) {
                                  exchange_.Deliver(std::move(delivery));
@@ -204,7 +206,8 @@ class SequencerTest : public testing::Test {
   Gate gate_;
   std::atomic<bool> fail_ = false;
   std::atomic<int> commits_ = 0;
-  absl::Status each_second_;
+  absl::Status upkeep_;
+  absl::Duration upkeep_interval_ = absl::Seconds(1);
   Told replies_;
   Told changed_;
   std::atomic<std::thread::id> told_by_;  // Who told a reply last.
@@ -348,6 +351,29 @@ TEST_F(SequencerTest, ALoneStepLeavesDeliveriesToTheFinisher) {
   EXPECT_NE(told_by_.load(), std::this_thread::get_id());
   EXPECT_TRUE(End().ok());
   EXPECT_THAT(consumer->TakeTexts(), ElementsAre("lone"));
+}
+
+// Which rests until what it knows of, here for an hour.
+TEST_F(SequencerTest, ALoneStepTellsTheCommitThreadWhatIsDueSooner) {
+  upkeep_interval_ = absl::Hours(1);
+  const auto consumer = exchange_.Consume(kDuty);
+  Begin();
+  AwaitQuiet();
+  const int commits = commits_;
+  constexpr absl::Duration kDelay = absl::Milliseconds(20);
+  Command later = PublishToDuty("later");
+  *std::get<PublishCommand>(later)
+       .request.mutable_messages(0)
+       ->mutable_deliver_time() =
+      ToProto(exchange_.clock().Now().wall + kDelay);
+  ASSERT_TRUE(sequencer_->SubmitAndStep(std::move(later)).ok());
+  ASSERT_EQ(commits_, commits + 1) << "before the call returned";
+  gate_.Close();
+  exchange_.clock().Advance(kDelay);
+  EXPECT_TRUE(gate_.AwaitCrowd(1, absl::Seconds(10))) << "nobody hands it out";
+  gate_.Open();
+  EXPECT_TRUE(End().ok());
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("later"));
 }
 
 TEST_F(SequencerTest, ALoneStepDoesNotOvertakeTheFinisher) {
@@ -540,8 +566,8 @@ TEST_F(SequencerTest, StopsWhenIdle) {
   EXPECT_TRUE(End().ok());
 }
 
-TEST_F(SequencerTest, AnErrorOfEachSecondEndsTheRun) {
-  each_second_ = absl::DataLossError("the mark is behind");
+TEST_F(SequencerTest, AnErrorOfTheUpkeepEndsTheRun) {
+  upkeep_ = absl::DataLossError("the mark is behind");
   Begin();
   EXPECT_EQ(Join().code(), absl::StatusCode::kDataLoss);
 }
