@@ -4,15 +4,16 @@ streams that nothing goes through. Part of tests/bench/compare."""
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import threading
 import time
 
-from rounds import BUILD, Baton, run
+from rounds import BUILD, Baton, prepare, run
 
 BACKLOGS = (1_000_000, 10_000_000)
 CONVERSATIONS = 24_000
-CONSUMED = 100_000
+SPARE = 10_000  # A consumer takes some more than it was asked to.
 STREAMS = 1_000
 COUNCILS, DESKS = 312, 32
 IDLE_SECONDS = 20
@@ -23,34 +24,53 @@ class Scale:
     """Rows as Round has them; figures are (what, value, unit), bars (what,
     value, limit, whether more is better)."""
 
-    def __init__(self, work, seconds):
+    def __init__(self, work, seconds, turns):
         self._work = work
         self._seconds = seconds
+        self._turns = turns
+        self._empty = None
         self.rows = []
         self.figures = []
         self.bars = []
 
     def measure(self):
-        self._backlogs()
-        self._queues_and_streams()
+        work = self._work / "empty"
+        work.mkdir()
+        prepare(work)
+        with Baton(work) as self._empty:
+            self._empty.phase("setup", 60, f"--conversations={CONVERSATIONS}")
+            fill(self._empty, SPARE)
+            self._backlogs()
+            self._queues_and_streams()
 
     def _rates(self, name, baton):
-        options = ("--messages=1000000", "--outstanding=64")
-        for title, phase in (
-                ("publish_64", baton.phase("publish", self._seconds,
-                                           *options)),
-                ("stream_64", baton.phase("publish", self._seconds,
-                                          "--stream=1", *options)),
-                ("consume", baton.phase("consume", self._seconds,
-                                        f"--messages={CONSUMED}",
-                                        "--outstanding=64"))):
-            self.rows.append({"name": f"{name}: {title}", **phase})
-            if name != "empty":
-                rate = float(phase["msgs_per_s"])
-                empty = next(float(row["msgs_per_s"]) for row in self.rows
-                             if row["name"] == f"empty: {title}")
-                self.bars.append((f"{name}: {title} / empty", rate / empty,
-                                  0.8, True))
+        """In turns with an empty exchange, as the machine's pace changes by
+        more within minutes than is asked of a backlog."""
+        empty = f"empty beside {name}"
+        for _ in range(self._turns):
+            self._turn(empty, self._empty)
+            self._turn(name, baton)
+        for phase in ("publish_64", "stream_64", "consume"):
+            self.bars.append((f"{name}: {phase} / empty",
+                              self._rate(f"{name}: {phase}") /
+                              self._rate(f"{empty}: {phase}"), 0.8, True))
+
+    def _turn(self, name, baton):
+        """Leaves as many messages waiting as there were."""
+        before = baton.published
+
+        def show(title, phase, *options):
+            row = baton.phase(phase, self._seconds, "--outstanding=64",
+                              *options)
+            self.rows.append({"name": f"{name}: {title}", **row})
+
+        show("publish_64", "publish", "--messages=1000000")
+        show("stream_64", "publish", "--messages=1000000", "--stream=1")
+        show("consume", "consume", f"--messages={baton.published - before}")
+
+    def _rate(self, name):
+        return statistics.median(float(row["msgs_per_s"])
+                                 for row in self.rows if row["name"] == name)
 
     # Messages that nobody took.
 
@@ -63,18 +83,14 @@ class Scale:
             .replace("max_bytes: 17179869184", "max_bytes: 68719476736"))
         baton = Baton(self._work, "scale.txtpb")
         baton.phase("setup", 60, f"--conversations={CONVERSATIONS}")
-        fill(baton, CONSUMED)
-        self._rates("empty", baton)
-        waiting = baton.published - CONSUMED
+        waiting = 0
         for backlog in BACKLOGS:
             fill(baton, backlog - waiting)
             waiting = backlog
             name = f"{backlog // 1_000_000} M waiting"
             self._memory(name, baton)
             rest(baton)
-            before = baton.published
             self._rates(name, baton)
-            waiting += baton.published - before - CONSUMED
             baton = self._restart(name, baton)
         self._memory("after the last restart", baton)
         baton.stop()
@@ -123,7 +139,7 @@ class Scale:
         self._write_many()
         with Baton(self._work, "many.txtpb") as baton:
             baton.phase("setup", 60)
-            fill(baton, CONSUMED)
+            fill(baton, SPARE)
             with subprocess.Popen(
                     [BUILD / "bin/idle_streams", f"--port={baton.port}",
                      f"--certificates={self._work / 'certs'}",
