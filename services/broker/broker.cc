@@ -32,6 +32,7 @@
 #include "services/common/faults.h"
 #include "services/common/file_handles.h"
 #include "services/common/health_service.h"
+#include "services/common/idle_poll.h"
 #include "services/common/ids.h"
 #include "services/common/log.h"
 #include "services/common/process_metrics.h"
@@ -54,6 +55,8 @@ constexpr size_t kMaxPendingReads = 1024;
 constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 constexpr absl::Duration kReconnectDelay = absl::Seconds(1);
 constexpr absl::Duration kMinCallGrace = absl::Milliseconds(500);
+// About a sync and the way of its answer to the next call.
+constexpr absl::Duration kIdlePoll = absl::Microseconds(300);
 constexpr int kMaxWaitingPulls = 4096;
 constexpr int kMaxWaitingPullsPerAgency = 512;
 constexpr absl::Duration kMaxScrapeWait = absl::Seconds(1);
@@ -136,6 +139,7 @@ struct Broker::Parts {
   std::unique_ptr<Scrub> scrub;
   std::unique_ptr<Vault> vault;
   // --- The state and its one writer.
+  std::unique_ptr<IdlePoll> idle_poll;
   std::unique_ptr<Exchange> exchange;
   std::unique_ptr<Sequencer> sequencer;
   // --- Around it.
@@ -310,6 +314,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
   Sequencer::Options options;
   options.max_pending = OrDefault(config.limits().max_pending_commands(), 4096);
   options.upkeep = [p] { return p->Upkeep(); };
+  if (!config.no_idle_poll()) {
+    parts->idle_poll = std::make_unique<IdlePoll>(kIdlePoll);
+    options.lone_step = [p] { p->idle_poll->Extend(); };
+  }
   options.deliver = [p](StepResult::Delivery delivery) {
     p->Deliver(std::move(delivery));
   };

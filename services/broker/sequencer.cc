@@ -143,6 +143,7 @@ bool Sequencer::IsQuiet() const {
 }
 
 void Sequencer::StepLone(Command command) {
+  if (options_.lone_step) options_.lone_step();
   std::vector<Command> commands;
   commands.push_back(std::move(command));
   absl::StatusOr<StepResult> result =

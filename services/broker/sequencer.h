@@ -52,6 +52,9 @@ class Sequencer {
     // Called between steps, at least this often; an error ends Run().
     std::function<absl::Status()> upkeep;
     absl::Duration upkeep_interval = absl::Seconds(1);
+    // Called before a lone command is stepped where it comes from; of known
+    // cost.
+    std::function<void()> lone_step;
     // Opens and hands over what a step leased; called by Finish().
     std::function<void(StepResult::Delivery)> deliver;
     // Tells watchers; called by Finish() or, like a lone reply, by who stepped.

@@ -118,6 +118,7 @@ class SequencerTest : public testing::Test {
         Sequencer::Options{.max_pending = max_pending,
                            .upkeep = [this] { return upkeep_; },
                            .upkeep_interval = upkeep_interval_,
+                           .lone_step = [this] { ++lone_steps_; },
                            .deliver =
                                [this](StepResult::Delivery delivery) {
                                  exchange_.Deliver(std::move(delivery));
@@ -206,6 +207,7 @@ class SequencerTest : public testing::Test {
   Gate gate_;
   std::atomic<bool> fail_ = false;
   std::atomic<int> commits_ = 0;
+  std::atomic<int> lone_steps_ = 0;
   absl::Status upkeep_;
   absl::Duration upkeep_interval_ = absl::Seconds(1);
   Told replies_;
@@ -285,10 +287,15 @@ TEST_F(SequencerTest, WhoBringsALoneCommandStepsIt) {
   const size_t quiet = AwaitQuiet();
   EXPECT_GT(quiet, Sequencer::kCallsOneByOne);
   const int commits = commits_;
+  const int lone_steps = lone_steps_;
   ASSERT_TRUE(sequencer_->SubmitAndStep(PublishOf("lone")).ok());
   EXPECT_EQ(commits_, commits + 1) << "before the call returned";
   EXPECT_THAT(replies_.Now(), SizeIs(quiet + 1));
   EXPECT_THAT(changed_.Now(), SizeIs(quiet + 1));
+  EXPECT_EQ(lone_steps_, lone_steps + 1) << "it is told when one begins";
+  ASSERT_TRUE(sequencer_->Submit(PublishOf("other")).ok());
+  replies_.Await(quiet + 2);
+  EXPECT_EQ(lone_steps_, lone_steps + 1) << "not the commit thread's";
 }
 
 TEST_F(SequencerTest, WhatComesDuringALoneStepIsTheNextStep) {
