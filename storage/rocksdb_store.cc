@@ -235,7 +235,10 @@ rocksdb::Options DatabaseOptions(const RocksDbStore::Options& options) {
   // A backlog is read in the order in which it was written: let the kernel
   // read ahead.
   db.advise_random_on_open = false;
-  db.max_open_files = RocksDbStore::kMaxOpenFiles;
+  // All are opened at the start, or nothing is: where RocksDB 7.8.3 opens a
+  // table later and cannot, it may free the range deletions of another one
+  // twice.
+  db.max_open_files = -1;
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.keep_log_file_num = 2;
   db.max_log_file_size = 1 << 20;

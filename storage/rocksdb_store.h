@@ -31,9 +31,9 @@ namespace baton {
 // do.
 class RocksDbStore final : public Store {
  public:
-  // Table files it keeps open; the logs, the manifest and the like are a dozen
-  // more.
-  static constexpr int kMaxOpenFiles = 1000;
+  // It keeps every table file open, one for about 50 MB; the logs, the manifest
+  // and the like are a dozen more. Who opens it makes sure of this many.
+  static constexpr int kOpenFiles = 1000;
 
   struct Options {
     std::string directory;  // Created when missing.

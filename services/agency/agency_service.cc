@@ -108,7 +108,7 @@ absl::StatusOr<std::unique_ptr<AgencyService>> AgencyService::Open(
     const v1::AgencyServiceConfig& config, absl::string_view owner,
     const Clock* clock, RandomSource* random,
     std::shared_ptr<rocksdb::FileSystem> file_system) {
-  RETURN_IF_ERROR(RequireFileHandles(kMaxStreams + RocksDbStore::kMaxOpenFiles +
+  RETURN_IF_ERROR(RequireFileHandles(kMaxStreams + RocksDbStore::kOpenFiles +
                                      kSpareFileHandles));
   auto parts = std::make_unique<Parts>();
   parts->config = config;

@@ -270,7 +270,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(
     const v1::BrokerConfig& config, const Clock* clock, RandomSource* random,
     std::shared_ptr<rocksdb::FileSystem> file_system) {
   RETURN_IF_ERROR(RequireFileHandles(static_cast<uint64_t>(MaxStreams(config)) +
-                                     RocksDbStore::kMaxOpenFiles +
+                                     RocksDbStore::kOpenFiles +
                                      kSpareFileHandles));
   auto parts = std::make_unique<Parts>();
   parts->config = config;
