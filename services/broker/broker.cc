@@ -117,6 +117,9 @@ PublishLimits LimitsOf(const v1::BrokerConfig& config) {
   limits.max_recipients = OrDefault(config.limits().max_recipients(), 32);
   limits.max_matters =
       OrDefault(config.limits().max_conversation_matters(), 15);
+  if (config.limits().has_max_deliver_ahead()) {
+    limits.max_deliver_ahead = FromProto(config.limits().max_deliver_ahead());
+  }
   limits.environment = config.environment();
   return limits;
 }

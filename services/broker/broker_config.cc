@@ -41,6 +41,11 @@ void CheckLimits(const v1::BrokerLimits& limits, Faults* faults) {
            "max_upload_bytes_per_agency");
   in_range(limits.max_conversation_attachment_bytes(), int64_t{1} << 40,
            "max_conversation_attachment_bytes");
+  const absl::Duration ahead = FromProto(limits.max_deliver_ahead());
+  if (limits.has_max_deliver_ahead() &&
+      (ahead < absl::Hours(24) || ahead > absl::Hours(24 * 36525))) {
+    faults->Add("limits.max_deliver_ahead", "must be 1 day to 100 years");
+  }
   const absl::Duration retention = FromProto(limits.upload_retention());
   if (limits.has_upload_retention() &&
       (retention < absl::Minutes(1) || retention > absl::Hours(24 * 30))) {

@@ -198,7 +198,7 @@ absl::Status DirectoryChanges::CheckQueuesLost(
     if (messages > 0) {
       refuse(name, absl::StrCat("holds ", messages,
                                 " unsettled messages: let its service take "
-                                "them, or reject them, first"));
+                                "them, or purge them, first"));
     }
     if (name == QueueName(book_->Next().unknown_recipient_desk())) {
       refuse(name,

@@ -24,7 +24,6 @@ namespace {
 constexpr size_t kMaxTokenBytes = 128;
 constexpr size_t kMaxAttributeKeyBytes = 64;
 constexpr size_t kMaxAttributeValueBytes = 256;
-constexpr absl::Duration kMaxDeliverAhead = absl::Hours(24 * 400);
 constexpr absl::Duration kMaxClockSkew = absl::Hours(24);
 
 // W3C trace context, version 00.
@@ -221,9 +220,17 @@ class MessageCheck {
       Fault("idempotency_time",
             "is more than a day ahead: set the sending machine's clock");
     }
-    if (message_->has_deliver_time() &&
-        FromProto(message_->deliver_time()) > now_ + kMaxDeliverAhead) {
-      Fault("deliver_time", "is more than 400 days ahead");
+    if (message_->has_deliver_time() && FromProto(message_->deliver_time()) >
+                                            now_ + limits_.max_deliver_ahead) {
+      Fault("deliver_time",
+            absl::StrCat("is more than ",
+                         absl::FormatDuration(limits_.max_deliver_ahead),
+                         " ahead"));
+    }
+    if (message_->has_deliver_time() && message_->has_expire_time() &&
+        FromProto(message_->expire_time()) <=
+            FromProto(message_->deliver_time())) {
+      Fault("expire_time", "is not after deliver_time");
     }
   }
 

@@ -16,10 +16,13 @@ struct PublishLimits {
   static constexpr int kMaxParts = 16;
   static constexpr int kMaxAttributes = 16;
   static constexpr int kMaxAttachments = 16;
+  static constexpr absl::Duration kDefaultDeliverAhead =
+      absl::Hours(24 * 7305);  // 20 years: a childhood.
 
   size_t max_payload_bytes = 256 << 10;
   int max_recipients = 32;
   int max_matters = 15;
+  absl::Duration max_deliver_ahead = kDefaultDeliverAhead;
   v1::Environment environment = v1::ENVIRONMENT_UNSPECIFIED;
 };
 

@@ -210,9 +210,9 @@ class Queue {
   bool HasDeadLetter(uint64_t sequence) const {
     return dead_letters_.contains(sequence);
   }
-  // Brings back the dead letter `dead` of `copy`, to be delivered at once: its
-  // deliver_time says when it was first due, its expire_time does not count.
-  // Attempts are counted on, and limited anew.
+  // Brings back the dead letter `dead` of `copy`, to be delivered at once, or
+  // when it is due if it never was: its deliver_time says when. Its expire_time
+  // does not count. Attempts are counted on, and limited anew.
   void Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
                Instant now);
 

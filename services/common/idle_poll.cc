@@ -39,8 +39,9 @@ void IdlePoll::Run() {
   while (true) {
     const int64_t until = until_nanos_;
     if (until == kStop) return;
-    polling_ = NowNanos() < until;
-    if (!polling_) until_nanos_.wait(until);
+    const bool polls = NowNanos() < until;
+    if (polls != polling_) polling_ = polls;
+    if (!polls) until_nanos_.wait(until);
   }
 }
 

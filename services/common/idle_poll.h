@@ -15,8 +15,7 @@ namespace baton {
 // four or five of them. What it gives is in tests/bench/README.md.
 //
 // Its thread turns round at the lowest priority there is (SCHED_IDLE): whatever
-// else can run runs at once in its place, and nobody waits for it. It sleeps
-// when it was not asked.
+// else can run runs at once in its place. It sleeps when it was not asked.
 //
 // Thread-safe.
 class IdlePoll {

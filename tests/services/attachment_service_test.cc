@@ -558,10 +558,11 @@ TEST_F(AttachmentServiceTest, ConfigurationIsCheckedWhole) {
         limits {
           max_attachment_bytes: 20971521
           upload_retention { seconds: 59 }
+          max_deliver_ahead { seconds: 86399 }
         })"));
   for (const char* fault :
        {"no program, archive or page", "0 (the default) to 20971520",
-        "1 min to 30 days"}) {
+        "1 min to 30 days", "1 day to 100 years"}) {
     EXPECT_THAT(std::string(config.status().message()), HasSubstr(fault));
   }
 }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "baton/v1/broker_service.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
@@ -52,7 +53,10 @@ class BrokerLimitsTest : public testing::Test {
  protected:
   void SetUp() override {
     broker_.Start(absl::StrCat(kHospitalAndCouncils,
-                               "limits { max_streams_per_agency: 2 }"),
+                               R"(limits {
+                                    max_streams_per_agency: 2
+                                    max_deliver_ahead { seconds: 86400 }
+                                  })"),
                   kAccess);
     council_ = v1::BrokerService::NewStub(broker_.DialAs("council-E06000018"));
   }
@@ -117,6 +121,18 @@ TEST_F(BrokerLimitsTest, ANackHasItsLimits) {
   EXPECT_THAT(
       FaultsOf(Call(&v1::BrokerService::Stub::Nack, request)),
       testing::UnorderedElementsAre("ack_ids", "retry_delay", "reason"));
+}
+
+TEST_F(BrokerLimitsTest, HowFarAheadAMessageMayBeDueIsConfigured) {
+  v1::PublishRequest request;
+  *request.add_messages()->mutable_deliver_time() =
+      ToProto(absl::Now() + absl::Hours(48));
+  const auto hospital =
+      v1::BrokerService::NewStub(broker_.DialAs("emergency-RX1RA"));
+  grpc::ClientContext context;
+  v1::PublishResponse response;
+  EXPECT_THAT(FaultsOf(hospital->Publish(&context, request, &response)),
+              testing::Contains("messages[0].deliver_time"));
 }
 
 // Also before their first request: they have their place.

@@ -833,6 +833,20 @@ TEST_F(ExchangeTest, DeliversNothingBeforeItsDeliverTime) {
   EXPECT_THAT(next->TakeTexts(), Contains("later"));
 }
 
+TEST_F(ExchangeTest, DeliversAtTheEndOfAChildhood) {
+  v1::Message message = TextMessage("turns 18");
+  *message.mutable_deliver_time() = ToProto(
+      exchange_.clock().Now().wall + PublishLimits::kDefaultDeliverAhead);
+  exchange_.Accept(HospitalCaller(), message);
+  exchange_.Advance(PublishLimits::kDefaultDeliverAhead / 2);
+  exchange_.Restart();
+  const auto consumer = exchange_.Consume(kIntake);
+  exchange_.Advance(PublishLimits::kDefaultDeliverAhead / 2 - kSecond);
+  EXPECT_THAT(consumer->TakeTexts(), IsEmpty());
+  exchange_.Advance(kSecond);
+  EXPECT_THAT(consumer->TakeTexts(), ElementsAre("turns 18"));
+}
+
 // --- Leases.
 
 TEST_F(ExchangeTest, AnExtendedLeaseKeepsItsId) {

@@ -32,7 +32,7 @@ absl::Time AskUntilItPolls(IdlePoll* poll) {
   while (absl::Now() < deadline) {
     const absl::Time asked = absl::Now();
     poll->Extend();
-    const absl::Time again = asked + absl::Milliseconds(40);
+    const absl::Time again = asked + absl::Milliseconds(60);
     while (absl::Now() < again) {
       if (poll->polling()) return asked;
       std::this_thread::yield();

@@ -87,7 +87,8 @@ TEST(PublishCheckTest, AWholeMessagePasses) {
   (*message.mutable_attributes())["site"] = "RX1RA";
   *message.add_attachments() = Photo();
   message.mutable_actor()->set_name("Nora Nurse");
-  *message.mutable_deliver_time() = ToProto(Now() + absl::Hours(24 * 400));
+  *message.mutable_deliver_time() =
+      ToProto(Now() + PublishLimits::kDefaultDeliverAhead);
   EXPECT_THAT(FaultsOf(message), IsEmpty());
   EXPECT_THAT(MarksOf(message), IsEmpty());
 }
@@ -195,10 +196,16 @@ const FaultCase kFaults[] = {
      "idempotency_time"},
     {"FarDeliverTime",
      [](auto* m) {
-       *m->mutable_deliver_time() =
-           ToProto(Now() + absl::Hours(24 * 400) + absl::Seconds(1));
+       *m->mutable_deliver_time() = ToProto(
+           Now() + PublishLimits::kDefaultDeliverAhead + absl::Seconds(1));
      },
      "deliver_time"},
+    {"ExpiresBeforeItIsDue",
+     [](auto* m) {
+       *m->mutable_deliver_time() = ToProto(Now() + absl::Hours(2));
+       *m->mutable_expire_time() = m->deliver_time();
+     },
+     "expire_time"},
     {"TooManyAttributes",
      [](auto* m) {
        for (int i = 0; i < 17; ++i) {
@@ -283,6 +290,18 @@ TEST(PublishCheckTest, ReportsAllFaultsAtOnce) {
   EXPECT_THAT(FaultsOf(request),
               ElementsAre("messages[0].purpose", "messages[0].idempotency_time",
                           "messages[1].kind", "messages[1].payload[0].type"));
+}
+
+TEST(PublishCheckTest, HowFarAheadIsConfigured) {
+  PublishLimits limits = TestPublishLimits();
+  limits.max_deliver_ahead = absl::Hours(48);
+  v1::Message message = FlagMessage({"Ann"});
+  *message.mutable_deliver_time() = ToProto(Now() + absl::Hours(48));
+  EXPECT_THAT(FaultsOf(message, limits), IsEmpty());
+  *message.mutable_deliver_time() =
+      ToProto(Now() + absl::Hours(48) + absl::Seconds(1));
+  EXPECT_THAT(FaultsOf(message, limits),
+              ElementsAre("messages[0].deliver_time"));
 }
 
 TEST(PublishCheckTest, TwoMessagesCannotShareAKey) {

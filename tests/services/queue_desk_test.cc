@@ -154,6 +154,29 @@ TEST_F(QueueDeskTest, ADeadLetterOfLongAgoThatCameBackIsSeenAsItIs) {
             v1::DELIVERY_STATE_ACKNOWLEDGED);
 }
 
+TEST_F(QueueDeskTest, WhatWasNotDueYetComesBackToWaitForItsTime) {
+  v1::Message later = TextMessage("later");
+  later.set_ordering_key("key");
+  *later.mutable_deliver_time() = ToProto(Now() + absl::Hours(2));
+  exchange_.Accept(HospitalCaller(), later);
+  ASSERT_TRUE(Purge(PreparePurge()->confirmation()).ok());
+  exchange_.Publish("now", "key");
+  ASSERT_TRUE(Redrive(RedriveAll()).ok());
+  EXPECT_EQ(Intake().delayed_messages(), 1);
+  const auto consumer = exchange_.Consume(kIntake);
+  const v1::ReceivedMessage now = consumer->Next();
+  EXPECT_EQ(TextOf(now.message()), "now") << "and nobody waits for it";
+  EXPECT_TRUE(exchange_.Ack(now).ok());
+  exchange_.Restart();
+  const auto next = exchange_.Consume(kIntake);
+  exchange_.Advance(absl::Hours(2) - absl::Seconds(1));
+  EXPECT_THAT(next->TakeAll(), IsEmpty());
+  exchange_.Advance(absl::Seconds(1));
+  const v1::ReceivedMessage back = next->Next();
+  EXPECT_EQ(TextOf(back.message()), "later");
+  EXPECT_TRUE(HasMark(back.message(), v1::MARK_CODE_CAME_BACK));
+}
+
 TEST_F(QueueDeskTest, RedriveKeepsTheOrderOfItsKey) {
   const auto consumer = exchange_.Consume(kIntake);
   exchange_.Publish("first", "key");

@@ -117,8 +117,11 @@ void LabSenders::Time(Letter* letter) {
         world.time() + world.Between(absl::Minutes(1), absl::Minutes(20)));
   }
   if (world.Chance(10)) {
+    const absl::Time due = message.has_deliver_time()
+                               ? FromProto(message.deliver_time())
+                               : world.time();
     *message.mutable_expire_time() =
-        ToProto(world.time() + world.Between(absl::Minutes(2), absl::Hours(1)));
+        ToProto(due + world.Between(absl::Minutes(2), absl::Hours(1)));
   }
 }
 
