@@ -8,10 +8,11 @@
 namespace baton {
 
 // Makes the checksums of whole table files, which RocksDB notes in its
-// manifest: XXH3 with 64 bits. RocksDB's own is CRC32c, which Debian's build
-// computes by look-up: a quarter of a flush, a third of a merge. Asked for the
-// checksum of a table by name it gives CRC32c too, for tables from before, and
-// nullptr for what it does not know. Thread-safe.
+// manifest: XXH3 with 64 bits. RocksDB's own is CRC32c, which Debian's library
+// computes by look-up (see log_checksum.cc for where ours does not): a quarter
+// of a flush, a third of a merge. Asked for the checksum of a table by name it
+// gives CRC32c too, for tables from before, and nullptr for what it does not
+// know. Thread-safe.
 std::shared_ptr<rocksdb::FileChecksumGenFactory> TableChecksums();
 
 }  // namespace baton

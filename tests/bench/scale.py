@@ -12,7 +12,7 @@ import time
 from rounds import BUILD, Baton, prepare, run
 
 BACKLOGS = (1_000_000, 10_000_000)
-CONVERSATIONS = 24_000
+CONVERSATIONS = 28_000
 SPARE = 10_000  # A consumer takes some more than it was asked to.
 STREAMS = 1_000
 COUNCILS, DESKS = 312, 32
@@ -47,9 +47,15 @@ class Scale:
         """In turns with an empty exchange, as the machine's pace changes by
         more within minutes than is asked of a backlog."""
         empty = f"empty beside {name}"
+        both = [(empty, self._empty), (name, baton)]
         for _ in range(self._turns):
-            self._turn(empty, self._empty)
-            self._turn(name, baton)
+            for title, exchange in both:
+                # What one leaves to be flushed and merged must not be the
+                # other's work.
+                rest(self._empty)
+                rest(baton)
+                self._turn(title, exchange)
+            both.reverse()
         for phase in ("publish_64", "stream_64", "consume"):
             self.bars.append((f"{name}: {phase} / empty",
                               self._rate(f"{name}: {phase}") /
@@ -90,6 +96,7 @@ class Scale:
             name = f"{backlog // 1_000_000} M waiting"
             self._memory(name, baton)
             rest(baton)
+            self._disk(name)
             self._rates(name, baton)
             baton = self._restart(name, baton)
         self._memory("after the last restart", baton)
@@ -99,8 +106,6 @@ class Scale:
     def _restart(self, name, baton):
         baton.process.kill()
         baton.process.wait()
-        self.figures.append((f"{name}: on disk", disk(self._work) / 2**30,
-                             "GiB"))
         drop_page_cache()
         again = Baton(self._work, "scale.txtpb")
         again.published = baton.published
@@ -133,12 +138,21 @@ class Scale:
                 self.figures.append((f"{name}: {key}",
                                      int(value.split()[0]) / 1024, "MiB"))
 
+    def _disk(self, name):
+        files = [file for file in (self._work / "data").rglob("*")
+                 if file.is_file()]
+        self.figures.append((f"{name}: on disk",
+                             sum(file.stat().st_size
+                                 for file in files) / 2**30, "GiB"))
+        self.figures.append((f"{name}: tables",
+                             sum(file.suffix == ".sst" for file in files), ""))
+
     # Queues and streams that nothing goes through.
 
     def _queues_and_streams(self):
         self._write_many()
         with Baton(self._work, "many.txtpb") as baton:
-            baton.phase("setup", 60)
+            baton.phase("setup", 60, f"--conversations={CONVERSATIONS}")
             fill(baton, SPARE)
             with subprocess.Popen(
                     [BUILD / "bin/idle_streams", f"--port={baton.port}",
@@ -191,11 +205,6 @@ def rest(baton):
         time.sleep(1)
         if cpu_seconds(baton.pid) - busy < 0.05:
             return
-
-
-def disk(work):
-    return sum(file.stat().st_size for file in (work / "data").rglob("*")
-               if file.is_file())
 
 
 def drop_page_cache():

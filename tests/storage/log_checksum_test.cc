@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -15,10 +17,6 @@ uint32_t Extend(uint32_t crc, const char* data, size_t size);
 extern "C" uint32_t __real__ZN7rocksdb6crc32c6ExtendEjPKcm(uint32_t crc,
                                                            const char* data,
                                                            size_t size);
-extern "C" uint32_t __wrap__ZN7rocksdb6crc32c6ExtendEjPKcm(uint32_t crc,
-                                                           const char* data,
-                                                           size_t size);
-
 namespace {
 
 // RFC 3720, appendix B.4.
@@ -31,16 +29,17 @@ TEST(LogChecksumTest, IsCrc32c) {
             0xe3069283U);
 }
 
-TEST(LogChecksumTest, IsWhatRocksDbCalls) {
-  EXPECT_EQ(&rocksdb::crc32c::Extend, &__wrap__ZN7rocksdb6crc32c6ExtendEjPKcm);
-}
-
+// ISA-L has a constant for each multiple of 24 bytes up to 3,072, and another
+// loop beyond 6,144; a record of the log has up to 32 KiB.
 TEST(LogChecksumTest, IsTheLibrarysOwnForEveryLengthPlaceAndBeginning) {
+  std::vector<size_t> sizes(3100);
+  std::iota(sizes.begin(), sizes.end(), 0);
+  sizes.insert(sizes.end(), {6143, 6144, 6145, 6146, 32761, 65537});
   std::mt19937 random(1);
-  std::string bytes(4096, '\0');
+  std::string bytes(65546, '\0');
   for (char& byte : bytes) byte = static_cast<char>(random());
   uint32_t crc = 0;
-  for (size_t size = 0; size < 600; ++size) {
+  for (const size_t size : sizes) {
     for (size_t from = 0; from < 9; ++from) {
       const uint32_t next =
           __real__ZN7rocksdb6crc32c6ExtendEjPKcm(crc, &bytes[from], size);
@@ -49,9 +48,6 @@ TEST(LogChecksumTest, IsTheLibrarysOwnForEveryLengthPlaceAndBeginning) {
       crc = next;
     }
   }
-  EXPECT_EQ(
-      rocksdb::crc32c::Extend(crc, bytes.data(), bytes.size()),
-      __real__ZN7rocksdb6crc32c6ExtendEjPKcm(crc, bytes.data(), bytes.size()));
 }
 
 }  // namespace
