@@ -216,6 +216,9 @@ rocksdb::BlockBasedTableOptions TableOptions(
       rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
   table.cache_index_and_filter_blocks = true;  // Bounds the memory.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  // The index has an entry for each block, and three messages fill 4 KiB: at 10
+  // million messages it would be larger than the cache.
+  table.block_size = 16 << 10;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   // Debian's build computes CRC32c by tables, a byte in a nanosecond.
   table.checksum = rocksdb::kXXH3;

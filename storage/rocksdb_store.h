@@ -31,7 +31,7 @@ namespace baton {
 // do.
 class RocksDbStore final : public Store {
  public:
-  // It keeps every table file open, one for about 50 MB; the logs, the manifest
+  // It keeps every table file open, one for about 24 MiB; the logs, the manifest
   // and the like are a dozen more. Who opens it makes sure of this many.
   static constexpr int kOpenFiles = 1000;
 
