@@ -712,8 +712,9 @@ void Queue::Redrive(const NewCopy& copy, const v1::DeliveryRecord& dead,
   v1::QueueEntry entry;
   entry.set_state(delayed ? v1::DELIVERY_STATE_DELAYED
                           : v1::DELIVERY_STATE_READY);
-  if (delayed)
+  if (delayed) {
     entry.set_ready_time_micros(absl::ToUnixMicros(copy.deliver_time));
+  }
   entry.set_delivery_attempt(dead.delivery_attempt());
   entry.set_ordering_key_hash(copy.copy.ordering_key_hash);
   entry.set_size_bytes(static_cast<int32_t>(copy.copy.size_bytes));
