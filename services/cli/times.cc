@@ -6,10 +6,6 @@
 namespace baton::cli {
 namespace {
 
-// The clocks of a missing episode or a wait are told in hours, however long
-// they last: 12 weeks is the longest of them.
-constexpr int64_t kLongestInHours = 24 * 7 * 12;
-
 absl::StatusOr<absl::Time> TimeOfDay(absl::Time parsed, const LocalClock& clock,
                                      Direction direction) {
   // `parsed` is that time of day in 1970; move it to the reader's date.
@@ -37,9 +33,7 @@ std::string DurationText(absl::Duration duration) {
   if (seconds < 60) return absl::StrCat(seconds, " s");
   const int64_t minutes = seconds / 60;
   if (minutes < 60) return absl::StrCat(minutes, " min");
-  const int64_t hours = minutes / 60;
-  if (hours >= kLongestInHours) return absl::StrCat(hours / 24, " days");
-  return absl::StrFormat("%d h %02d min", hours, minutes % 60);
+  return absl::StrFormat("%d h %02d min", minutes / 60, minutes % 60);
 }
 
 std::string Iso(absl::Time time) {
